@@ -1,0 +1,40 @@
+"""A person is an identified end user of an application: what the product calls a user."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from identity.models.application import Application
+
+EXTERNAL_ID_LENGTH = 200
+NAME_LENGTH = 200
+
+
+class Person(models.Model):
+    # Derived from application and external id (`person_id`): identify needs no look-up, and repeating it is harmless.
+    id = models.UUIDField(primary_key=True, editable=False)
+    # No index of its own: the one below begins with it.
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="people", db_index=False)
+    external_id = models.CharField(max_length=EXTERNAL_ID_LENGTH)
+    email = models.CharField(max_length=254, blank=True)
+    name = models.CharField(max_length=NAME_LENGTH, blank=True)
+    # One flat object of canonical values (identity/values.py); written only by identity/ingest.py.
+    traits = models.JSONField(default=dict)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["application", "id"], name="person_application")]
+        constraints = [
+            # `@>` with an empty object is true of objects alone.
+            models.CheckConstraint(condition=Q(traits__contains={}), name="person_traits_are_an_object"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email or self.external_id
+
+
+def person_id(application_id: uuid.UUID, external_id: str) -> uuid.UUID:
+    """The primary key of a user: a UUIDv5 (RFC 9562) of the external id in the namespace of its application."""
+    return uuid.uuid5(application_id, external_id)

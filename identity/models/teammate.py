@@ -1,0 +1,73 @@
+"""Who signs in to Callout, and what they may do in which application."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from identity.models.application import Application
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A new account. Without a password it can sign in only after choosing one by e-mail."""
+        user = self.model(email=email.strip(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        # Sign-in asks here: people do not remember in which case they typed their address.
+        return self.get(email__iexact=username)
+
+
+class User(AbstractUser):
+    """An account, known by its e-mail address alone."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField("e-mail address", max_length=254)
+    # Set with a password that someone else has seen; the first thing its owner does is choose their own.
+    must_choose_password = models.BooleanField(default=False, editable=False)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()  # type: ignore[misc,assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"), name="user_email", violation_error_message="There is an account with this address."
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    EDITOR = "editor", "Editor"
+    VIEWER = "viewer", "Viewer"
+
+
+class Teammate(models.Model):
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="teammates")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="teammates")
+    role = models.CharField(max_length=6, choices=Role)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "application"], name="teammate_once"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="teammate_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()})"
+
+    @property
+    def can_edit(self) -> bool:
+        return self.role in (Role.OWNER, Role.EDITOR)

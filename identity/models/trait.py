@@ -1,0 +1,41 @@
+"""A trait is a custom property of users: observed when its first value arrives, or defined by a teammate before."""
+
+from django.db import models
+from django.db.models import Q
+
+from identity.models.application import Application
+from identity.values import KEY_LENGTH, Kind
+
+# How many names of traits an application may have.
+TRAITS_PER_APPLICATION = 500
+
+
+class Trait(models.Model):
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="traits", db_index=False)
+    key = models.CharField(max_length=KEY_LENGTH, db_collation="C")
+    label = models.CharField(max_length=100, blank=True)
+    declared_kind = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in Kind], blank=True)
+    # The kind of the first value that arrived: what the trait counts as until its users have been counted.
+    first_kind = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in Kind], blank=True)
+    description = models.CharField(max_length=300, blank=True)
+    first_seen = models.DateTimeField(null=True)
+    last_seen = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [
+            models.UniqueConstraint(fields=["application", "key"], name="trait_key"),
+            models.CheckConstraint(condition=Q(declared_kind__in=["", *Kind]), name="trait_declared_kind"),
+            models.CheckConstraint(condition=Q(first_kind__in=["", *Kind]), name="trait_first_kind"),
+            # A key that begins with $ names a built-in property.
+            models.CheckConstraint(condition=~Q(key="") & ~Q(key__startswith="$"), name="trait_key_is_allowed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.key
+
+    @property
+    def kind(self) -> Kind | None:
+        """Declared, else the kind of the first value; None for one defined without a kind that never arrived."""
+        text = self.declared_kind or self.first_kind
+        return Kind(text) if text else None
