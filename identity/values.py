@@ -136,9 +136,9 @@ def parse_instant(text: str) -> datetime | None:
         return None
     offset = timedelta(hours=hours, minutes=minutes) * (-1 if found["sign"] == "-" else 1)
     milliseconds = int((found["fraction"] or "").ljust(3, "0")[:3])
-    numbers = (int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second"))
+    year, month, day, hour, minute = map(int, found.group("year", "month", "day", "hour", "minute"))
     try:
-        written = datetime(*numbers, milliseconds * 1000, tzinfo=UTC)
+        written = datetime(year, month, day, hour, minute, int(found["second"] or 0), milliseconds * 1000, UTC)
         moment = written - offset
     except (ValueError, OverflowError):
         return None

@@ -13,21 +13,26 @@ from identity.models.application import Application
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A new account. Without a password it can sign in only after choosing one by e-mail."""
-        user = self.model(email=email.strip(), **fields)
+        user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         # Sign-in asks here: people do not remember in which case they typed their address.
-        return self.get(email__iexact=username)
+        return self.get(email=(username or "").lower())
 
 
 class User(AbstractUser):
     """An account, known by its e-mail address alone."""
 
     username = None  # type: ignore[assignment]
-    email = models.EmailField("e-mail address", max_length=254)
+    email = models.EmailField(
+        "e-mail address",
+        max_length=254,
+        unique=True,
+        error_messages={"unique": "There is an account with this address."},
+    )
     # Set with a password that someone else has seen; the first thing its owner does is choose their own.
     must_choose_password = models.BooleanField(default=False, editable=False)
 
@@ -38,9 +43,8 @@ class User(AbstractUser):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                Lower("email"), name="user_email", violation_error_message="There is an account with this address."
-            )
+            # One account, however its address is typed.
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"),
         ]
 
     def __str__(self) -> str:

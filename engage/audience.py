@@ -1,0 +1,157 @@
+"""Who matches a list of rules. This is the one file that knows how traits are stored: operators get an expression."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, F, Func, QuerySet, TextField
+from django.db.models import Value as SqlValue
+from django.db.models.expressions import Expression
+from django.db.models.functions import NullIf
+from django.utils import timezone
+
+from engage.expressions import All, Field, text_field, trait_field
+from engage.models import Segment
+from engage.operators import Moment
+from engage.rules import Rule, Rules
+from identity.models import Application, Person
+from identity.values import Value, format_instant
+
+SAMPLE_SIZE = 5
+
+
+class _Instant(Func):
+    """A timestamp as a canonical value; to_char cuts what is finer than milliseconds, as format_instant does."""
+
+    output_field = TextField()
+    template = """to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
+
+_BUILT_IN_FIELDS = {
+    "$id": text_field(F("external_id")),
+    "$email": text_field(NullIf(F("email"), SqlValue(""))),
+    "$name": text_field(NullIf(F("name"), SqlValue(""))),
+    "$first_seen": text_field(_Instant(F("first_seen"))),
+    "$last_seen": text_field(_Instant(F("last_seen"))),
+}
+
+
+def _field(key: str) -> Field:
+    return _BUILT_IN_FIELDS.get(key) or trait_field(F("traits"), key)
+
+
+def properties(person: Person) -> dict[str, Value]:
+    """All that rules can ask about one user: traits and built-in properties, by key; what is missing has no key."""
+    traits: dict[str, Value] = person.traits
+    built_in = {
+        "$id": person.external_id,
+        "$email": person.email,
+        "$name": person.name,
+        "$first_seen": format_instant(person.first_seen),
+        "$last_seen": format_instant(person.last_seen),
+    }
+    return traits | {key: value for key, value in built_in.items() if value}
+
+
+def matches(person: Person, rules: Rules, *, moment: Moment) -> bool:
+    """Whether a user matches every rule, decided in Python; for one user the same as `matching`."""
+    known = properties(person)
+    return all(rule.matches(known, moment) for rule in rules)
+
+
+def matching(application: Application, rules: Rules, *, now: datetime | None = None) -> QuerySet[Person]:
+    """The users of an application who match every rule at `now`."""
+    people = Person.objects.filter(application=application)
+    moment = Moment.at(now or timezone.now(), application.zone)
+    return people.filter(_condition(rules, moment)) if rules else people
+
+
+def _condition(rules: Rules, moment: Moment) -> Expression:
+    return All(*(rule.operator.condition(_field(rule.trait), rule.value, moment) for rule in rules))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far the rules up to this one narrow the audience."""
+
+    rule: Rule
+    count: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user in the sample, with the values of the traits that the rules read, in the order of the rules."""
+
+    person: Person
+    values: list[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who matches a list of rules: exactly how many of all users, how each rule narrows them, and some of them."""
+
+    total: int
+    count: int
+    steps: list[Step]
+    sample: list[Member]
+
+    @property
+    def share(self) -> float:
+        return share(self.count, self.total)
+
+
+def share(part: int, whole: int) -> float:
+    """`part` of `whole` between 0 and 1; 0 of nothing."""
+    return part / whole if whole else 0.0
+
+
+def audience(application: Application, rules: Rules, *, now: datetime | None = None) -> Audience:
+    """The audience of a list of rules, in two queries: one pass for all counts, one for the sample. All at one moment."""
+    now = now or timezone.now()
+    moment = Moment.at(now, application.zone)
+    counts = Person.objects.filter(application=application).aggregate(
+        total=Count("*"),
+        **{
+            f"step{number}": Count("*", filter=_condition(rules[:number], moment))
+            for number in range(1, len(rules) + 1)
+        },
+    )
+    total = counts["total"]
+    steps = [
+        Step(rule, counts[f"step{number}"], share(counts[f"step{number}"], total))
+        for number, rule in enumerate(rules, start=1)
+    ]
+    keys = list(dict.fromkeys(rule.trait for rule in rules))
+    sample = [
+        Member(person, [known[key] for key in keys if key in known])
+        for person in matching(application, rules, now=now).order_by("id")[:SAMPLE_SIZE]
+        for known in [properties(person)]
+    ]
+    return Audience(total, steps[-1].count if steps else total, steps, sample)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSize:
+    segment: Segment
+    count: int
+    share: float
+
+
+def sizes(application: Application, segments: Sequence[Segment], *, now: datetime | None = None) -> list[SegmentSize]:
+    """The exact size of each segment, all of them in one pass over the users."""
+    moment = Moment.at(now or timezone.now(), application.zone)
+    counts = Person.objects.filter(application=application).aggregate(
+        total=Count("*"),
+        **{
+            f"segment{segment.pk}": Count("*", filter=_condition(rules, moment))
+            for segment in segments
+            if (rules := segment.parsed_rules)
+        },
+    )
+    total = counts["total"]
+    return [
+        SegmentSize(segment, count, share(count, total))
+        for segment in segments
+        for count in [counts.get(f"segment{segment.pk}", total)]
+    ]

@@ -1,0 +1,136 @@
+"""The few pieces of SQL that rules compile to. Django's JSON look-ups are not among them: they take the keys "2024" and
+"1_000" for positions in an array, and their `gt` lets true pass for a number."""
+
+import json
+from dataclasses import dataclass
+
+from django.db.models import BooleanField, F, Func, JSONField, TextField, Value
+from django.db.models.expressions import Expression
+from django.db.models.functions import Cast
+
+from identity.values import Value as CanonicalValue
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property of a person as operators see it: NULL where the person lacks it."""
+
+    json: Expression  # jsonb, of any type
+    text: Expression  # text, NULL where the value is not a string; compares by code point
+
+
+class Test(Func):
+    """`left operator right`, true, false or NULL."""
+
+    output_field = BooleanField()
+
+    def __init__(self, left: Expression, operator: str, right: Expression) -> None:
+        super().__init__(left, right, template="(%(expressions)s)", arg_joiner=f" {operator} ")
+
+
+class All(Func):
+    """True when every condition is; they are tried in order."""
+
+    output_field = BooleanField()
+    template = "(%(expressions)s)"
+    arg_joiner = " AND "
+
+
+class AnyOf(Func):
+    """True when some condition is; they are tried in order."""
+
+    output_field = BooleanField()
+    template = "(%(expressions)s)"
+    arg_joiner = " OR "
+
+
+class IsNotTrue(Func):
+    """The exact complement of a condition: true where it is false, and where it is NULL."""
+
+    output_field = BooleanField()
+    template = "((%(expressions)s) IS NOT TRUE)"
+
+
+class IsPresent(Func):
+    output_field = BooleanField()
+    template = "(%(expressions)s IS NOT NULL)"
+
+
+class IsType(Func):
+    """Whether a jsonb value is of the JSON type named: string, number, boolean."""
+
+    output_field = BooleanField()
+    template = "(jsonb_typeof(%(expressions)s))"
+    arg_joiner = ") = ("
+
+    def __init__(self, json: Expression, json_type: str) -> None:
+        super().__init__(json, text(json_type))
+
+
+class ContainsText(Func):
+    """Whether the first text contains the second: no pattern, so there is nothing to escape."""
+
+    output_field = BooleanField()
+    template = "(strpos(%(expressions)s) > 0)"
+
+
+class HasShape(Test):
+    """Whether a whole text is of a regular shape."""
+
+    def __init__(self, left: Expression, shape: str) -> None:
+        super().__init__(left, "~", text(f"^{shape}$"))
+
+
+class FoldAscii(Func):
+    """A text with A-Z as a-z and all else as it is, which is what lower() does by code point."""
+
+    output_field = TextField()
+    template = 'lower((%(expressions)s) COLLATE "C")'
+
+
+class _Member(Func):
+    """A key of a jsonb object."""
+
+    output_field = JSONField()
+    template = "(%(expressions)s)"
+    arg_joiner = " -> "
+
+
+class _StringIn(Func):
+    """The text of a jsonb string, which compares by code point; NULL for what is not a string."""
+
+    output_field = TextField()
+    template = """(CASE WHEN jsonb_typeof(%(expressions)s #>> '{}' END COLLATE "C")"""
+    arg_joiner = ") = 'string' THEN "
+
+    def __init__(self, json: Expression) -> None:
+        super().__init__(json, json)
+
+
+class _ByCodePoint(Func):
+    output_field = TextField()
+    template = '((%(expressions)s) COLLATE "C")'
+
+
+class _ToJson(Func):
+    output_field = JSONField()
+    function = "to_jsonb"
+
+
+def text(value: str) -> Expression:
+    return Cast(Value(value), TextField())
+
+
+def jsonb(value: CanonicalValue) -> Expression:
+    return Func(Value(json.dumps(value)), template="%(expressions)s::jsonb", output_field=JSONField())
+
+
+def trait_field(column: F, key: str) -> Field:
+    """The trait `key` in the jsonb object `column`. A key is always text, also one that looks like a number."""
+    member = _Member(column, text(key))
+    return Field(json=member, text=_StringIn(member))
+
+
+def text_field(column: Expression | F) -> Field:
+    """A text, or NULL, as if it were a trait."""
+    return Field(json=_ToJson(column), text=_ByCodePoint(column))

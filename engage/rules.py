@@ -1,0 +1,117 @@
+"""Rules as values: what a segment stores, checked. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engage.operators import OPERATORS, InvalidValue, Moment, Operator
+from identity.values import Kind, Value, check_key
+
+RULES_LIMIT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One question about a user: trait, operator, value. The value is canonical, and None if the operator takes none."""
+
+    trait: str
+    operator: Operator[Any]
+    value: Value | None
+
+    def matches(self, properties: Mapping[str, Value], moment: Moment) -> bool:
+        return self.operator.matches(properties.get(self.trait), self.value, moment)
+
+    @property
+    def value_text(self) -> str:
+        return self.operator.value_text(self.value)
+
+    def __str__(self) -> str:
+        return f"{self.trait} {self.operator.label} {self.value_text}".rstrip()
+
+
+Rules = tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltInProperty:
+    """Something known of every user, which stands beside the traits in rules."""
+
+    key: str
+    label: str
+    kind: Kind
+
+
+BUILT_IN_PROPERTIES = {
+    prop.key: prop
+    for prop in (
+        BuiltInProperty("$id", "User id", Kind.STRING),
+        BuiltInProperty("$email", "E-mail", Kind.STRING),
+        BuiltInProperty("$name", "Name", Kind.STRING),
+        BuiltInProperty("$first_seen", "First seen", Kind.DATE),
+        BuiltInProperty("$last_seen", "Last seen", Kind.DATE),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleError:
+    """What is wrong with a list of rules: where (`index` of the rule, or None for the list; and its field) and why."""
+
+    index: int | None
+    field: str
+    message: str
+
+
+class InvalidRules(ValueError):
+    """Raised for rules that can't be accepted; `errors` names every one of them."""
+
+    def __init__(self, errors: Sequence[RuleError]) -> None:
+        super().__init__("; ".join(f"rule {error.index}, {error.field}: {error.message}" for error in errors))
+        self.errors = tuple(errors)
+
+
+def parse(raw: object) -> Rules:
+    """Rules out of what JSON gives, `[{"trait", "operator", "value"}, …]`. Raises InvalidRules."""
+    if not isinstance(raw, list):
+        raise InvalidRules([RuleError(None, "rules", "Rules are a list.")])
+    if not 1 <= len(raw) <= RULES_LIMIT:
+        raise InvalidRules([RuleError(None, "rules", f"A segment has 1 to {RULES_LIMIT} rules.")])
+    rules, errors = [], []
+    for index, item in enumerate(raw):
+        parsed = parse_rule(item, index)
+        if isinstance(parsed, Rule):
+            rules.append(parsed)
+        else:
+            errors.append(parsed)
+    if errors:
+        raise InvalidRules(errors)
+    return tuple(rules)
+
+
+def parse_rule(raw: object, index: int = 0) -> Rule | RuleError:
+    """One rule out of what JSON gives, or the first thing that is wrong with it."""
+    if not isinstance(raw, dict):
+        return RuleError(index, "rule", "A rule is an object.")
+    if unknown := raw.keys() - {"trait", "operator", "value"}:
+        return RuleError(index, "rule", f"A rule has no field “{min(unknown)}”.")
+    trait, operator = raw.get("trait"), raw.get("operator")
+    if not isinstance(trait, str) or not trait:
+        return RuleError(index, "trait", "Choose a trait.")
+    if trait not in BUILT_IN_PROPERTIES and (problem := check_key(trait)):
+        return RuleError(index, "trait", problem.message)
+    if not isinstance(operator, str) or operator not in OPERATORS:
+        return RuleError(index, "operator", "Choose how to compare.")
+    try:
+        return Rule(trait, OPERATORS[operator], OPERATORS[operator].check(raw.get("value")))
+    except InvalidValue as error:
+        return RuleError(index, "value", str(error))
+
+
+def dump(rules: Rules) -> list[dict[str, Value]]:
+    """The rules as JSON takes them; `parse` gives them back."""
+    return [_dump_rule(rule) for rule in rules]
+
+
+def _dump_rule(rule: Rule) -> dict[str, Value]:
+    named: dict[str, Value] = {"trait": rule.trait, "operator": rule.operator.key}
+    return named if rule.value is None else named | {"value": rule.value}
