@@ -107,7 +107,6 @@ DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "Callout <callout@localhost>")
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
-USE_THOUSAND_SEPARATOR = True
 TIME_ZONE = "UTC"
 USE_TZ = True
 

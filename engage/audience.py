@@ -107,7 +107,7 @@ def share(part: int, whole: int) -> float:
 
 
 def audience(application: Application, rules: Rules, *, now: datetime | None = None) -> Audience:
-    """The audience of a list of rules, in two queries: one pass for all counts, one for the sample. All at one moment."""
+    """The audience of a list of rules at one moment, in two queries: a pass for all counts, and the sample."""
     now = now or timezone.now()
     moment = Moment.at(now, application.zone)
     counts = Person.objects.filter(application=application).aggregate(

@@ -1,5 +1,5 @@
-"""What a rule can ask of a value. Each operator has its two evaluators side by side, the Python test on one value and the
-SQL condition over all of them: they mean the same, and the property tests hold them to it."""
+"""What a rule can ask of a value. Each operator has its two evaluators side by side, the Python test on one value and
+the SQL condition over all of them: they mean the same, and the property tests hold them to it."""
 
 import json
 from abc import ABC, abstractmethod
@@ -269,8 +269,8 @@ def _is_number(actual: Value | None) -> TypeGuard[int | float]:
 
 
 def _checked(raw: object) -> Value:
-    """A rule's value, made canonical as the values that it is compared with are. Nothing is cut or replaced here: a rule
-    that means something else than it says is refused."""
+    """A rule's value, made canonical as the values that it is compared with are. Nothing is cut or replaced here: a
+    rule that would mean something else than it says is refused."""
     try:
         made = values.canonical(raw)
     except values.NotAValue as error:

@@ -12,7 +12,7 @@ RULES_LIMIT = 20
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One question about a user: trait, operator, value. The value is canonical, and None if the operator takes none."""
+    """One question about a user. The value is canonical, and None if the operator takes none."""
 
     trait: str
     operator: Operator[Any]

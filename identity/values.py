@@ -21,6 +21,9 @@ NUMBER_LIMIT = 2**53
 DAY_SHAPE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 INSTANT_SHAPE = DAY_SHAPE + "T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z"
 
+# What neither PostgreSQL's text nor UTF-8 can hold.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
 _day = re.compile(DAY_SHAPE)
 _instant = re.compile(INSTANT_SHAPE)
 _written_instant = re.compile(
@@ -28,7 +31,6 @@ _written_instant = re.compile(
     r"(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]+))?)?"
     r"(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2}):(?P<minutes>[0-9]{2}))"
 )
-_unstorable = re.compile("[\0\ud800-\udfff]")
 _plain_number = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?")
 _epoch = re.compile("[1-9](?:[0-9]{9}|[0-9]{12})")
 _epoch_start = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,6 +49,9 @@ class Problem:
 
     code: str
     message: str
+
+
+CHARACTERS_REPLACED = Problem("characters_replaced", "Characters that can't be stored were replaced by \ufffd.")
 
 
 class NotAValue(ValueError):
@@ -107,9 +112,9 @@ def canonical(raw: object, declared: Kind | None = None) -> Canonical:
 
 def _canonical_string(raw: str) -> Canonical:
     problems = []
-    text, replaced = _unstorable.subn("\ufffd", raw)
+    text, replaced = UNSTORABLE.subn("\ufffd", raw)
     if replaced:
-        problems.append(Problem("characters_replaced", "Characters that can't be stored were replaced by \ufffd."))
+        problems.append(CHARACTERS_REPLACED)
     if len(text) > STRING_LENGTH:
         text = text[:STRING_LENGTH]
         problems.append(Problem("string_cut", f"The text was cut to {STRING_LENGTH:,} characters."))
@@ -190,7 +195,7 @@ def check_key(key: str) -> Problem | None:
         return Problem("invalid_key_name", "A trait needs a name.")
     if len(key) > KEY_LENGTH:
         return Problem("invalid_key_name", f"A trait's name has at most {KEY_LENGTH} characters.")
-    if _unstorable.search(key):
+    if UNSTORABLE.search(key):
         return Problem("invalid_key_name", "A trait's name can't have NUL characters or lone surrogates.")
     if key.startswith("$"):
         return Problem("invalid_key_name", "Names that begin with $ are Callout's own.")

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -23,23 +23,24 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").lower())
 
 
-class User(AbstractUser):
+class User(AbstractBaseUser):
     """An account, known by its e-mail address alone."""
 
-    username = None  # type: ignore[assignment]
     email = models.EmailField(
         "e-mail address",
         max_length=254,
         unique=True,
         error_messages={"unique": "There is an account with this address."},
     )
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Set with a password that someone else has seen; the first thing its owner does is choose their own.
     must_choose_password = models.BooleanField(default=False, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects = UserManager()  # type: ignore[misc,assignment]
+    objects = UserManager()
 
     class Meta:
         constraints = [

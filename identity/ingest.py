@@ -1,0 +1,226 @@
+"""Identify: the only writer of users and their traits. One read, and one write where something changed."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from identity import caches, tally
+from identity.models import Person
+from identity.models.person import person_id
+from identity.models.trait import TRAITS_PER_APPLICATION
+from identity.payloads import CallWarning, Identify, ProfilePart
+from identity.values import NotAValue, Problem, Value, canonical, kind_of, same
+
+# What a user's traits may take up, as compact JSON in UTF-8.
+TRAITS_BYTES = 32 * 1024
+# Between two writes of `last_seen` for a user of whom nothing else changed.
+LAST_SEEN_STEP = timedelta(minutes=5)
+
+TOO_MANY_NAMES = Problem(
+    "too_many_trait_names", f"The application has {TRAITS_PER_APPLICATION} traits already; this new one was left out."
+)
+TOO_LARGE = Problem("traits_too_large", f"A user's traits take up at most {TRAITS_BYTES // 1024} KiB; it was left out.")
+
+# Canonical values by key; None removes.
+Patch = dict[str, Value | None]
+
+
+@dataclass(slots=True)
+class _Change:
+    """What the calls of one batch say of one user, folded: of two things said, the last counts."""
+
+    id: uuid.UUID
+    external_id: str
+    first_seen: datetime
+    last_seen: datetime
+    last_call: int = 0
+    profile: dict[ProfilePart, str] = field(default_factory=dict)
+    traits: Patch = field(default_factory=dict)
+
+    def fold(self, index: int, call: Identify, patch: Patch) -> None:
+        self.first_seen = min(self.first_seen, call.seen_at)
+        self.last_seen = max(self.last_seen, call.seen_at)
+        self.last_call = index
+        self.profile |= call.profile
+        self.traits |= patch
+
+    @property
+    def values(self) -> dict[str, Value]:
+        return {key: value for key, value in self.traits.items() if value is not None}
+
+    @property
+    def removals(self) -> list[str]:
+        return [key for key, value in self.traits.items() if value is None]
+
+    def alters(self, stored: Person) -> bool:
+        """Whether there is anything to write for a user who is stored like this."""
+        return (
+            any(not same(stored.traits.get(key), value) for key, value in self.traits.items())
+            or any(getattr(stored, part) != text for part, text in self.profile.items())
+            or self.first_seen < stored.first_seen
+            or self.last_seen >= stored.last_seen + LAST_SEEN_STEP
+        )
+
+
+def identify(application_id: uuid.UUID, call: Identify, *, now: datetime) -> list[CallWarning]:
+    """Create or update one user. Returns warnings for what was dropped or changed."""
+    return identify_many(application_id, [call], now=now)[0]
+
+
+def identify_many(application_id: uuid.UUID, calls: Sequence[Identify], *, now: datetime) -> list[list[CallWarning]]:
+    """Create or update users, all or none, as if the calls came one after the other. Returns each call's warnings."""
+    warnings = [list(call.warnings) for call in calls]
+    patches = [_canonical_traits(application_id, call, noted) for call, noted in zip(calls, warnings, strict=True)]
+    _register_new_names(application_id, patches, warnings, now=now)
+    changes: dict[uuid.UUID, _Change] = {}
+    for index, (call, patch) in enumerate(zip(calls, patches, strict=True)):
+        pk = person_id(application_id, call.external_id)
+        change = changes.setdefault(pk, _Change(pk, call.external_id, call.seen_at, call.seen_at))
+        change.fold(index, call, patch)
+    stored = {person.pk: person for person in Person.objects.filter(pk__in=changes)}
+    to_write = []
+    for pk, change in changes.items():
+        person = stored.get(pk)
+        if person is None or change.alters(person):
+            for key in _drop_what_does_not_fit(change, person.traits if person else {}):
+                warnings[change.last_call].append(CallWarning.of(TOO_LARGE, key))
+            to_write.append(change)
+    if to_write:
+        _write(application_id, to_write)
+    known = caches.traits(application_id)
+    tally.note_traits((known[key].id for patch in patches for key in patch if key in known), now)
+    return warnings
+
+
+def _canonical_traits(application_id: uuid.UUID, call: Identify, warnings: list[CallWarning]) -> Patch:
+    known = caches.traits(application_id)
+    patch: Patch = {}
+    for key, raw in call.traits.items():
+        try:
+            made = canonical(raw, known[key].declared_kind if key in known else None)
+        except NotAValue as error:
+            warnings.append(CallWarning.of(error.problem, key))
+            continue
+        warnings.extend(CallWarning.of(problem, key) for problem in made.problems)
+        patch[key] = made.value
+    return patch
+
+
+def _register_new_names(
+    application_id: uuid.UUID, patches: Sequence[Patch], warnings: Sequence[list[CallWarning]], *, now: datetime
+) -> None:
+    """Observe the traits that the application has not seen before. Those past its limit leave the patches again."""
+    known = caches.traits(application_id)
+    new: dict[str, Value] = {}
+    for patch in patches:
+        for key, value in patch.items():
+            if value is not None and key not in known:
+                new.setdefault(key, value)
+    if not new:
+        return
+    if len(known) < TRAITS_PER_APPLICATION:
+        inserted = _insert_names(application_id, new, now)
+        known.update(inserted)
+        if len(inserted) < len(new):  # another worker was first, or there was no room for all
+            known = caches.reload_traits(application_id)
+    for patch, noted in zip(patches, warnings, strict=True):
+        for key in [key for key in patch if key in new and key not in known]:
+            del patch[key]
+            noted.append(CallWarning.of(TOO_MANY_NAMES, key))
+
+
+def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: datetime) -> dict[str, caches.KnownTrait]:
+    """Add names in the order in which they came while there is room. Calls that add names at the very same time can't
+    see each other, so together they may pass the limit by a few."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO identity_trait (
+                application_id, key, label, declared_kind, first_kind, description, first_seen, last_seen
+            )
+            SELECT %(application)s, key, '', '', kind, '', %(now)s, %(now)s
+            FROM (
+                SELECT key, kind
+                FROM unnest(%(keys)s::text[], %(kinds)s::text[]) WITH ORDINALITY AS new (key, kind, place)
+                ORDER BY place
+                LIMIT GREATEST(
+                    0, %(limit)s - (SELECT count(*) FROM identity_trait WHERE application_id = %(application)s)
+                )
+            ) AS fitting
+            ORDER BY key  -- always the same order, so that two such calls never deadlock
+            ON CONFLICT DO NOTHING
+            RETURNING key, id
+            """,
+            {
+                "application": application_id,
+                "now": now,
+                "keys": list(new),
+                "kinds": [str(kind_of(value)) for value in new.values()],
+                "limit": TRAITS_PER_APPLICATION,
+            },
+        )
+        return {key: caches.KnownTrait(pk, None) for key, pk in cursor.fetchall()}
+
+
+def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> list[str]:
+    """Take out of a change, last first, the new values for which the user has no room, and return their keys."""
+    merged = {**stored, **change.values}
+    for key in change.removals:
+        merged.pop(key, None)
+    dropped = []
+    size = _size(merged)
+    for key, value in reversed(list(change.values.items())):
+        if size <= TRAITS_BYTES:
+            break
+        size -= _size({key: value}) - (_size({key: stored[key]}) if key in stored else 0)
+        del change.traits[key]
+        dropped.append(key)
+    return dropped[::-1]
+
+
+def _size(traits: Mapping[str, Value]) -> int:
+    return len(json.dumps(traits, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _write(application_id: uuid.UUID, changes: Iterable[_Change]) -> None:
+    """Merge the changes into what is stored by now, whoever wrote it meanwhile: a single statement, which locks the
+    rows in key order, so that batches never deadlock."""
+    ordered = sorted(changes, key=lambda change: change.id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO identity_person AS stored (
+                id, application_id, external_id, email, name, traits, first_seen, last_seen
+            )
+            SELECT id, %(application)s, external_id, email, name, traits::jsonb, first_seen, last_seen
+            FROM unnest(
+                %(ids)s::uuid[], %(external_ids)s::text[], %(emails)s::text[], %(names)s::text[], %(traits)s::text[],
+                %(first_seen)s::timestamptz[], %(last_seen)s::timestamptz[]
+            ) AS sent (id, external_id, email, name, traits, first_seen, last_seen)
+            ORDER BY id
+            ON CONFLICT (id) DO UPDATE SET
+                email = CASE WHEN excluded.id = ANY(%(with_email)s::uuid[]) THEN excluded.email ELSE stored.email END,
+                name = CASE WHEN excluded.id = ANY(%(with_name)s::uuid[]) THEN excluded.name ELSE stored.name END,
+                traits = (stored.traits || excluded.traits)
+                    - ARRAY(SELECT jsonb_array_elements_text(%(removals)s::jsonb -> excluded.id::text)),
+                first_seen = LEAST(stored.first_seen, excluded.first_seen),
+                last_seen = GREATEST(stored.last_seen, excluded.last_seen)
+            """,
+            {
+                "application": application_id,
+                "ids": [change.id for change in ordered],
+                "external_ids": [change.external_id for change in ordered],
+                "emails": [change.profile.get("email", "") for change in ordered],
+                "names": [change.profile.get("name", "") for change in ordered],
+                "traits": [json.dumps(change.values) for change in ordered],
+                "first_seen": [change.first_seen for change in ordered],
+                "last_seen": [change.last_seen for change in ordered],
+                "with_email": [change.id for change in ordered if "email" in change.profile],
+                "with_name": [change.id for change in ordered if "name" in change.profile],
+                "removals": json.dumps({str(change.id): change.removals for change in ordered if change.removals}),
+            },
+        )

@@ -1,0 +1,263 @@
+"""From the bytes of a call to a checked, frozen `Identify`, or a refusal that names the field. Pure: no database, and
+the clock is handed in."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, NoReturn
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from identity.values import CHARACTERS_REPLACED, NUMBER_LIMIT, UNSTORABLE, Problem, check_key, parse_instant
+
+BODY_LIMIT = 64 * 1024
+MESSAGE_LIMIT = 32 * 1024
+BATCH_LIMIT = 4 * 1024 * 1024
+MESSAGES_LIMIT = 1_000
+TRAITS_LIMIT = 100
+WARNINGS_LIMIT = 100
+
+ID_LENGTH = 200
+NAME_LENGTH = 200
+EMAIL_LENGTH = 254
+
+# Clocks differ; only what lies further ahead is worth a warning.
+CLOCK_SLACK = timedelta(minutes=5)
+
+
+class Refused(Exception):
+    """A call that can't be accepted, as the answer it gets. The message never repeats what was sent."""
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.field = status, code, message, field
+
+    def as_json(self) -> dict[str, str]:
+        found = {"code": self.code, "message": self.message}
+        return found if self.field is None else found | {"field": self.field}
+
+
+@dataclass(frozen=True, slots=True)
+class CallWarning:
+    """Something in an accepted call that was dropped or changed."""
+
+    code: str
+    field: str
+    message: str
+
+    @classmethod
+    def of(cls, problem: Problem, field: str) -> "CallWarning":
+        # A field may be a name that a client made up, of any length.
+        return cls(problem.code, field[:NAME_LENGTH], problem.message)
+
+    def as_json(self) -> dict[str, str]:
+        return {"code": self.code, "field": self.field, "message": self.message}
+
+
+ProfilePart = Literal["email", "name"]
+Profile = Mapping[ProfilePart, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """What one call says of one user."""
+
+    external_id: str
+    # What it says of e-mail and name: an empty text removes, and what has no key stays.
+    profile: Profile
+    # Raw values by key, objects already flattened; None removes.
+    traits: Mapping[str, object]
+    seen_at: datetime
+    warnings: tuple[CallWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The identify calls of a batch with their places in it, those refused, and how many were of another type."""
+
+    calls: list[tuple[int, Identify]]
+    refused: list[tuple[int, Refused]]
+    ignored: int
+
+
+def read_json(body: bytes) -> object:
+    """The JSON document in `body`, which is UTF-8 with or without a BOM. Raises Refused."""
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and integers of thousands of digits
+        raise Refused(400, "invalid_json", "The body is not valid JSON in UTF-8.") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse_identify(document: object, *, now: datetime) -> Identify:
+    """The identify call in a JSON document, `{id, email?, name?, traits?, timestamp?}`. Raises Refused when it does not
+    say who the user is; everything else that is wrong becomes a warning, and the rest of the call stands."""
+    if not isinstance(document, dict):
+        raise Refused(400, "invalid_body", "The body must be a JSON object.")
+    warnings: list[CallWarning] = []
+    external_id = _external_id(document.get("id"))
+    sent = document.get("traits")
+    if sent is not None and not isinstance(sent, dict):
+        warnings.append(CallWarning("invalid_traits", "traits", "The traits must be an object; they were left out."))
+    traits = dict(sent) if isinstance(sent, dict) else {}
+    profile = _profile(document, traits, warnings)
+    flat = _flat(traits, warnings)
+    seen_at = _seen_at(document.get("timestamp"), now, warnings)
+    return Identify(external_id, profile, flat, seen_at, tuple(warnings[:WARNINGS_LIMIT]))
+
+
+def parse_batch(document: object, *, now: datetime) -> Batch:
+    """The messages of `{batch: [...]}`; each stands alone. Raises Refused for the batch as a whole."""
+    messages = document.get("batch") if isinstance(document, dict) else None
+    if not isinstance(messages, list):
+        raise Refused(400, "invalid_body", "The body must be an object with a list “batch”.", "batch")
+    if len(messages) > MESSAGES_LIMIT:
+        raise Refused(413, "too_large", f"A batch has at most {MESSAGES_LIMIT:,} messages.", "batch")
+    batch = Batch([], [], 0)
+    ignored = 0
+    for index, message in enumerate(messages):
+        if isinstance(message, dict) and message.get("type", "identify") != "identify":
+            ignored += 1
+            continue
+        try:
+            batch.calls.append((index, _parse_message(message, now)))
+        except Refused as refused:
+            batch.refused.append((index, refused))
+    return Batch(batch.calls, batch.refused, ignored)
+
+
+def _parse_message(message: object, now: datetime) -> Identify:
+    # Measured as it would be sent again: the bytes that it came in are gone by now.
+    if len(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")) > MESSAGE_LIMIT:
+        raise Refused(413, "too_large", f"A message has at most {MESSAGE_LIMIT // 1024} KiB.")
+    return parse_identify(message, now=now)
+
+
+# Ids that a caller sends by mistake, and which would make one user out of many.
+_MISTAKEN_IDS = frozenset("null undefined none nan true false 0 anonymous guest user id email distinct_id".split())
+_MISTAKEN_IDS |= {"[object object]", "00000000-0000-0000-0000-000000000000"}
+# Control characters with line breaks, and what turns the direction of text: never in an id on purpose.
+_UNFIT_FOR_IDS = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _external_id(raw: object) -> str:
+    def refuse(message: str) -> Refused:
+        return Refused(400, "invalid_user_id", message, "id")
+
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        if abs(raw) > NUMBER_LIMIT:
+            raise refuse("This number is too large to be exact everywhere: send the id as a string.")
+        raw = str(raw)
+    if not isinstance(raw, str):
+        raise refuse("The id must be a string or a whole number.")
+    external_id = raw.strip()
+    if not external_id:
+        raise refuse("The id must not be empty.")
+    if len(external_id) > ID_LENGTH:
+        raise refuse(f"The id must have at most {ID_LENGTH} characters.")
+    if _UNFIT_FOR_IDS.search(external_id):
+        raise refuse("The id must not contain control characters, line breaks or marks of direction.")
+    if external_id.strip("\"'` ").lower() in _MISTAKEN_IDS:
+        raise refuse("This id looks like a mistake in the code that sends it.")
+    return external_id
+
+
+def _profile(document: Mapping[str, Any], traits: dict[str, object], warnings: list[CallWarning]) -> Profile:
+    """E-mail and name, from beside the traits or else out of them; either way they are not traits."""
+    readers: dict[ProfilePart, Callable[[object, list[CallWarning]], str | None]] = {"email": _email, "name": _name}
+    profile: dict[ProfilePart, str] = {}
+    for part, read in readers.items():
+        inner = traits.pop(part, _NOTHING)
+        raw = document.get(part)
+        if raw is None and inner is not _NOTHING:
+            raw = inner
+        elif part not in document:
+            continue
+        text = read(raw, warnings)
+        if text is not None:
+            profile[part] = text
+    return profile
+
+
+_NOTHING = object()
+
+
+def _email(raw: object, warnings: list[CallWarning]) -> str | None:
+    text = _text(raw, "email", warnings)
+    if not text:
+        return text
+    try:
+        if len(text) > EMAIL_LENGTH:
+            raise ValidationError("too long")
+        validate_email(text)
+    except ValidationError:
+        warnings.append(CallWarning("invalid_email", "email", "This is not an e-mail address; it was left out."))
+        return None
+    return text
+
+
+def _name(raw: object, warnings: list[CallWarning]) -> str | None:
+    text = _text(raw, "name", warnings)
+    if text and len(text) > NAME_LENGTH:
+        warnings.append(CallWarning("string_cut", "name", f"The name was cut to {NAME_LENGTH} characters."))
+        text = text[:NAME_LENGTH].strip()
+    return text
+
+
+def _text(raw: object, field: ProfilePart, warnings: list[CallWarning]) -> str | None:
+    """A storable text, empty for one to remove; None, with a warning, for what is not a text."""
+    if raw is None:
+        return ""
+    if not isinstance(raw, str):
+        warnings.append(CallWarning(f"invalid_{field}", field, f"The {field} must be a string; it was left out."))
+        return None
+    text, replaced = UNSTORABLE.subn("\ufffd", raw.strip())
+    if replaced and field != "email":  # an e-mail address with such characters is refused as it is
+        warnings.append(CallWarning.of(CHARACTERS_REPLACED, field))
+    return text
+
+
+def _flat(traits: Mapping[str, object], warnings: list[CallWarning]) -> dict[str, object]:
+    """The traits with one-level objects as dotted keys. What can't be stored is left out with a warning."""
+    flat: dict[str, object] = {}
+    for key, raw in _members(traits):
+        if problem := check_key(key):
+            warnings.append(CallWarning.of(problem, key))
+        elif len(flat) == TRAITS_LIMIT and key not in flat:
+            problem = Problem("too_many_traits", f"A call has at most {TRAITS_LIMIT} traits.")
+            warnings.append(CallWarning.of(problem, key))
+        else:
+            flat[key] = raw
+    return flat
+
+
+def _members(traits: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for key, raw in traits.items():
+        if not isinstance(raw, dict):
+            yield key, raw
+        elif check_key(key):
+            yield key, None  # its own name is refused, so one warning is enough
+        else:
+            for inner, value in raw.items():
+                yield f"{key}.{inner}", value
+
+
+def _seen_at(raw: object, now: datetime, warnings: list[CallWarning]) -> datetime:
+    if raw is None:
+        return now
+    moment = parse_instant(raw) if isinstance(raw, str) else None
+    if moment is None or moment > now + CLOCK_SLACK:
+        reason = "could not be read" if moment is None else "lies in the future"
+        warnings.append(
+            CallWarning("invalid_timestamp", "timestamp", f"The timestamp {reason}; the time of arrival counts.")
+        )
+        return now
+    return min(moment, now)
