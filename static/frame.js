@@ -1,0 +1,35 @@
+// Comforts of the frame; every page works without them.
+
+// A menu closes when the reader turns to something else.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  event.target.closest("[data-dismiss]")?.closest(".toast")?.remove();
+});
+document.addEventListener("focusin", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+// Screen readers announce what is added to a region, not what it held when the page came: so the toasts come again.
+const toasts = document.getElementById("toasts");
+if (toasts.children.length) setTimeout(() => toasts.append(...toasts.children), 150);
+
+// Without this a call that fails would leave the page as it was, and the reader waiting.
+function say(text) {
+  if ([...toasts.querySelectorAll("p")].some((p) => p.textContent === text)) return;
+  const toast = document.getElementById("toast").content.cloneNode(true);
+  toast.querySelector("p").textContent = text;
+  toasts.append(toast);
+}
+document.addEventListener("htmx:sendError", () => say("Callout can’t be reached. Check your connection, then try again."));
+document.addEventListener("htmx:timeout", () => say("That took too long. Try again."));
+document.addEventListener("htmx:responseError", () => say("That didn’t work. Reload the page, then try again."));
