@@ -21,8 +21,8 @@ class NewApplication:
 
 @transaction.atomic
 def create_application(*, name: str, owner_email: str, time_zone: str = "UTC") -> NewApplication:
-    """Make an application with its keys, its built-in segment and its owner, whose account is made when it is new. Raises
-    ValidationError for a name, an address or a time zone that can't be used."""
+    """Make an application with its keys, its built-in segment and its owner, whose account is made when it is new.
+    Raises ValidationError for a name, an address or a time zone that can't be used."""
     application = Application(name=name.strip(), slug=Application.objects.free_slug(name), time_zone=time_zone)
     application.full_clean()
     application.save()

@@ -86,6 +86,16 @@ class Segment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        if self.is_everyone and not self._state.adding:
+            raise BuiltInSegment("Everyone can't be changed.")
+        super().save(*args, update_fields=update_fields, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        if self.is_everyone:
+            raise BuiltInSegment("Everyone can't be deleted.")
+        return super().delete(*args, **kwargs)
+
     @property
     def parsed_rules(self) -> Rules:
         return () if self.is_everyone else parse(self.rules)
@@ -96,13 +106,3 @@ class Segment(models.Model):
         self.name, self.rules = name, dump(rules)
         self.changed_at, self.changed_by = timezone.now(), changed_by
         self.save(update_fields=["name", "rules", "changed_at", "changed_by"])
-
-    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        if self.is_everyone and not self._state.adding:
-            raise BuiltInSegment("Everyone can't be changed.")
-        super().save(*args, update_fields=update_fields, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        if self.is_everyone:
-            raise BuiltInSegment("Everyone can't be deleted.")
-        return super().delete(*args, **kwargs)
