@@ -1,0 +1,107 @@
+"""Forms of the account pages: Django's own with our words, errors at their field, and an end to one-time passwords."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm
+from django.core.exceptions import ValidationError
+
+from identity.models import User
+
+
+class AccountForm(forms.BaseForm):
+    """Our look; and the cursor in the first field that is wrong, else in the first one, so that typing and reading
+    aloud begin where something is to be done."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "field"
+        self._focus(next(iter(self.fields)))
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        for name in self.fields:
+            if name in self.errors:
+                self._focus(name)
+                break
+
+    def _focus(self, chosen: str) -> None:
+        for name, field in self.fields.items():
+            field.widget.attrs.pop("autofocus", None)
+            if name == chosen:
+                field.widget.attrs["autofocus"] = True
+
+
+class SignInForm(AccountForm, AuthenticationForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        username, password = self.fields["username"], self.fields["password"]
+        username.label = "E-mail address"
+        # The type gives phones the right keyboard; "username" lets password managers find both fields.
+        username.widget.input_type = "email"
+        username.error_messages["required"] = "Enter your e-mail address."
+        password.error_messages["required"] = "Enter your password."
+
+    def get_invalid_login_error(self) -> ValidationError:
+        # One answer for an unknown address, a wrong password and a closed account: it tells nobody who has one.
+        return ValidationError({"password": "E-mail address and password don’t match."})
+
+
+class ForgottenPasswordForm(AccountForm, PasswordResetForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        email = self.fields["email"]
+        email.label = "E-mail address"
+        email.error_messages |= {
+            "required": "Enter your e-mail address.",
+            "invalid": "Enter an e-mail address, like maya@example.com.",
+        }
+        email.widget.attrs["autocomplete"] = "username"
+
+    def get_users(self, email: str) -> Iterator[User]:
+        # Django leaves out accounts without a password, but for ours this is the way to get one.
+        return iter(User.objects.filter(email__iexact=email, is_active=True))
+
+
+class NewPasswordForm(AccountForm, SetPasswordForm):  # type: ignore[type-arg]
+    """A new password, typed twice. Whoever chooses one has a password of their own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        first, second = self.fields["new_password1"], self.fields["new_password2"]
+        first.label, second.label = "New password", "New password again"
+        first.help_text, second.help_text = "At least 10 characters. A few unusual words are easy to keep in mind.", ""
+        first.error_messages["required"] = "Enter a new password."
+        second.error_messages["required"] = "Enter the new password again."
+        self.error_messages = self.error_messages | {"password_mismatch": "The two passwords differ."}
+
+    def clean(self) -> dict[str, Any]:
+        # Django puts what is wrong with the password at its repetition.
+        self.validate_passwords("new_password1", "new_password2")
+        self.validate_password_for_user(self.user, "new_password1")
+        return self.cleaned_data
+
+    def save(self, commit: bool = True) -> User:
+        self.user.must_choose_password = False
+        user: User = super().save(commit)
+        return user
+
+
+class FirstPasswordForm(NewPasswordForm):
+    """For an account that was made with a password which someone else has seen."""
+
+    def clean_new_password1(self) -> str:
+        password: str = self.cleaned_data["new_password1"]
+        if self.user.check_password(password):
+            raise ValidationError("This is the password that you were given. Choose another one.", code="unchanged")
+        return password
+
+
+class ChangePasswordForm(NewPasswordForm, PasswordChangeForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].label = "Current password"
+        self.fields["old_password"].error_messages["required"] = "Enter your current password."
+        self.error_messages = self.error_messages | {"password_incorrect": "This is not your current password."}
