@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Count, F, Func, QuerySet, TextField
 from django.db.models import Value as SqlValue
 from django.db.models.expressions import Expression
@@ -15,7 +16,7 @@ from engage.models import Segment
 from engage.operators import Moment
 from engage.rules import Rule, Rules
 from identity.models import Application, Person
-from identity.values import Value, format_instant
+from identity.values import DAY_SHAPE, INSTANT_SHAPE, Kind, Value, format_instant
 
 SAMPLE_SIZE = 5
 
@@ -155,3 +156,35 @@ def sizes(application: Application, segments: Sequence[Segment], *, now: datetim
         for segment in segments
         for count in [counts.get(f"segment{segment.pk}", total)]
     ]
+
+
+def kinds_received(application: Application) -> dict[str, dict[Kind, int]]:
+    """How many users have a value of which kind, for every trait that some user has; counted now, in one pass."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT key, CASE WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ %s THEN 'date'
+                             ELSE jsonb_typeof(value) END AS kind, count(*)
+            FROM identity_person, jsonb_each(traits)
+            WHERE application_id = %s
+            GROUP BY key, kind
+            """,
+            [f"^({DAY_SHAPE}|{INSTANT_SHAPE})$", application.pk],
+        )
+        received: dict[str, dict[Kind, int]] = {}
+        for key, kind, users in cursor.fetchall():
+            received.setdefault(key, {})[Kind(kind)] = users
+    return received
+
+
+def common_strings(application: Application, key: str, limit: int = 20) -> list[tuple[str, int]]:
+    """The texts that most users have as a trait, with how many have each."""
+    found = (
+        Person.objects.filter(application=application)
+        .annotate(text=_field(key).text)
+        .exclude(text=None)
+        .values_list("text")
+        .annotate(users=Count("*"))
+        .order_by("-users", "text")
+    )
+    return list(found[:limit])

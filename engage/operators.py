@@ -56,10 +56,16 @@ class Operator(ABC, Generic[V]):
     label: ClassVar[str]
     # The kinds of trait that it is offered for.
     kinds: ClassVar[frozenset[Kind]]
+    # What the value counts, where that is not plain.
+    unit: ClassVar[str] = ""
 
     @abstractmethod
     def value_kind(self, trait_kind: Kind) -> Kind | None:
         """The kind of value to ask for beside a trait of `trait_kind`; None when there is nothing to ask."""
+
+    def reads(self, value: V) -> Kind | None:
+        """The kind of values that a rule with this value looks at; None for all kinds."""
+        return next(iter(self.kinds)) if len(self.kinds) == 1 else None
 
     @abstractmethod
     def check(self, raw: object) -> V:
@@ -87,6 +93,10 @@ class Equals(Operator[Value]):
 
     def value_kind(self, trait_kind: Kind) -> Kind:
         return trait_kind
+
+    def reads(self, value: Value) -> Kind:
+        # The JSON type alone decides, so a date is a string here.
+        return Kind.STRING if isinstance(value, str) else values.kind_of(value)
 
     def check(self, raw: object) -> Value:
         return _checked(raw)
@@ -170,6 +180,7 @@ class WithinLastDays(Operator[int]):
     key = "within_last_days"
     label = "is within the last"
     kinds = frozenset({Kind.DATE})
+    unit = "days"
 
     def value_kind(self, trait_kind: Kind) -> Kind:
         return Kind.NUMBER

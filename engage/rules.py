@@ -25,8 +25,13 @@ class Rule:
     def value_text(self) -> str:
         return self.operator.value_text(self.value)
 
+    @property
+    def name(self) -> str:
+        """What the rule asks about, as people call it."""
+        return BUILT_IN_PROPERTIES[self.trait].label if self.trait in BUILT_IN_PROPERTIES else self.trait
+
     def __str__(self) -> str:
-        return f"{self.trait} {self.operator.label} {self.value_text}".rstrip()
+        return f"{self.name} {self.operator.label} {self.value_text}".rstrip()
 
 
 Rules = tuple[Rule, ...]

@@ -1,3 +1,20 @@
-from django.urls import URLPattern
+from django.urls import include, path
+from django.urls.resolvers import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern] = []
+from engage.views import home, segments, traits
+
+# Slugs that a segment can't have, because a page stands there: engage/models/segment.py reserves them.
+_segments: list[URLPattern | URLResolver] = [
+    path("", segments.segments, name="segments"),
+    path("create/", segments.create, name="segment_create"),
+    path("preview/", segments.preview, name="segment_preview"),
+    path("rule/", segments.rule_row, name="segment_rule_row"),
+    path("traits/", traits.traits, name="traits"),
+    path("<slug:segment_slug>/", segments.segment, name="segment"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("<slug:application_slug>/", home.application_home, name="application"),
+    path("<slug:application_slug>/engage/segments/", include(_segments)),
+]

@@ -14,6 +14,8 @@ from identity.models import Application, User
 
 NAME_LENGTH = 100
 SLUG_LENGTH = 60
+# The pages that stand where a segment of this name would.
+RESERVED_SLUGS = frozenset({"create", "preview", "rule", "traits"})
 
 
 class BuiltInSegment(Exception):
@@ -39,8 +41,7 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
     def free_slug(self, application: Application, name: str) -> str:
         """A slug for `name` that no segment of the application has: `large-teams`, or else `large-teams-2`, …"""
         base = slugify(name)[: SLUG_LENGTH - 6].strip("-") or "segment"
-        # The page that creates segments stands where such a segment would.
-        taken = {"create", "traits"} | set(
+        taken = RESERVED_SLUGS | set(
             self.filter(application=application, slug__startswith=base).values_list("slug", flat=True)
         )
         number, slug = 1, base

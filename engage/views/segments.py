@@ -1,0 +1,186 @@
+"""Engage > Segments: the list, and the builder with its live audience."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
+
+from engage.audience import audience, common_strings, matching, sizes
+from engage.census import Census
+from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm
+from engage.models import Segment
+from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError
+from identity.models import Application, Trait
+from identity.values import Kind
+from identity.views.access import Access, for_teammates
+
+PER_PAGE = 50
+
+
+@require_safe
+@for_teammates
+def segments(request: HttpRequest, access: Access) -> HttpResponse:
+    application = access.application
+    search = request.GET.get("q", "").strip()
+    found = Segment.objects.filter(application=application).select_related("changed_by")
+    page = Paginator(found.filter(name__icontains=search), PER_PAGE).get_page(request.GET.get("page"))
+    template = "engage/_segment_table.html" if request.htmx else "engage/segments.html"  # type: ignore[attr-defined]
+    return access.page(
+        request,
+        template,
+        **tabs(application),
+        search=search,
+        page=page,
+        sizes=sizes(application, list(page.object_list)),
+        total=Census(application).total,
+    )
+
+
+def tabs(application: Application) -> dict[str, int]:
+    """How many segments and traits there are, for the tabs of Engage > Segments."""
+    return {
+        "segment_count": Segment.objects.filter(application=application).count(),
+        "trait_count": Trait.objects.filter(application=application).count(),
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_teammates
+def create(request: HttpRequest, access: Access) -> HttpResponse:
+    access.must_edit()
+    return _build(request, access, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_teammates
+def segment(request: HttpRequest, access: Access, segment_slug: str) -> HttpResponse:
+    found = get_object_or_404(Segment, application=access.application, slug=segment_slug)
+    if found.is_everyone or not access.teammate.can_edit:
+        if request.method == "POST":
+            raise PermissionDenied
+        rules = found.parsed_rules
+        return access.page(
+            request, "engage/segment.html", segment=found, rules=rules, audience=audience(access.application, rules)
+        )
+    return _build(request, access, found)
+
+
+def _build(request: HttpRequest, access: Access, segment: Segment | None) -> HttpResponse:
+    """The builder: shown, saved, or, where no script does it in place, shown again with a row more or less."""
+    census = Census(access.application)
+    if request.method != "POST":
+        rows = [Row.of(rule, census.kind) for rule in segment.parsed_rules] if segment else [Row.blank()]
+        form = SegmentForm(application=access.application, segment=segment, rule_set=RuleSet.of(rows))
+        return _builder_page(request, access, census, form, form.rule_set.errors_while_typing())
+    rule_set = RuleSet.sent(request.POST, census.kind)
+    task = request.POST.get("do", "save")
+    if task == "save":
+        form = SegmentForm(request.POST, application=access.application, segment=segment, rule_set=rule_set)
+        if form.is_valid() and _save(access, form):
+            messages.success(request, _saved(access, form))
+            return redirect("segments", access.application.slug)
+        return _builder_page(request, access, census, form, rule_set.errors, status=422)
+    rows = [row for row in rule_set.rows if task != f"remove-{row.id}"]
+    if task == "add" and rule_set.has_room:
+        rows.append(Row.blank())
+    form = SegmentForm(
+        initial={"name": request.POST.get("name", "")},
+        application=access.application,
+        segment=segment,
+        rule_set=RuleSet.of(rows),
+    )
+    return _builder_page(request, access, census, form, form.rule_set.errors_while_typing())
+
+
+def _save(access: Access, form: SegmentForm) -> bool:
+    """Create or change the segment; False, with the error in the form, when someone took its name just now."""
+    name, rules = form.cleaned_data["name"], form.rule_set.rules
+    try:
+        with transaction.atomic():
+            if form.segment:
+                form.segment.change(name=name, rules=rules, changed_by=access.user)
+            else:
+                Segment.objects.create_with_rules(access.application, name=name, rules=rules, created_by=access.user)
+    except IntegrityError:
+        form.add_error("name", NAME_TAKEN)
+        return False
+    return True
+
+
+def _saved(access: Access, form: SegmentForm) -> str:
+    count = matching(access.application, form.rule_set.rules).count()
+    users = f"{intcomma(count)} {'user' if count == 1 else 'users'}"
+    return f"{'Saved' if form.segment else 'Created'} “{form.cleaned_data['name']}”: {users} now."
+
+
+def _builder_page(
+    request: HttpRequest,
+    access: Access,
+    census: Census,
+    form: SegmentForm,
+    errors: Mapping[str, RuleError],
+    status: int = 200,
+) -> HttpResponse:
+    rule_set = form.rule_set
+    return access.page(
+        request,
+        "engage/builder.html",
+        status=status,
+        form=form,
+        segment=form.segment,
+        rule_set=rule_set,
+        limit=RULES_LIMIT,
+        rows=[_row_context(access.application, census, row, errors.get(row.id)) for row in rule_set.rows],
+        audience=audience(access.application, rule_set.rules),
+    )
+
+
+def _row_context(application: Application, census: Census, row: Row, error: RuleError | None) -> dict[str, Any]:
+    """What the fragment of one row needs."""
+    built_in = BUILT_IN_PROPERTIES.values()
+    known = {counted.trait.key for counted in census.traits} | BUILT_IN_PROPERTIES.keys()
+    suggests = row.value_kind is Kind.STRING and row.trait not in BUILT_IN_PROPERTIES
+    return {
+        "row": row,
+        "error": error,
+        "traits": census.traits,
+        "built_in": built_in,
+        "unknown_trait": row.trait if row.trait not in known else "",
+        "suggestions": common_strings(application, row.trait) if suggests else [],
+    }
+
+
+@require_POST
+@for_teammates
+def preview(request: HttpRequest, access: Access) -> HttpResponse:
+    """The audience of the rules as they are typed, and the errors of their rows. Nothing is saved."""
+    rule_set = RuleSet.sent(request.POST, Census(access.application).kind)
+    errors = rule_set.errors_while_typing()
+    return access.page(
+        request,
+        "engage/_preview.html",
+        rule_set=rule_set,
+        row_errors=[(row.id, errors.get(row.id)) for row in rule_set.rows],
+        audience=audience(access.application, rule_set.rules),
+    )
+
+
+@require_POST
+@for_teammates
+def rule_row(request: HttpRequest, access: Access) -> HttpResponse:
+    """One row again after its trait or operator changed, or a new one when `?row=` names none."""
+    access.must_edit()
+    census = Census(access.application)
+    wanted = request.GET.get("row", "")
+    row = next((row for row in RuleSet.sent(request.POST, census.kind).rows if row.id == wanted), None) or Row.blank()
+    context = _row_context(access.application, census, row, None)
+    # Counted again only now, so that the new operator never meets the old value.
+    return trigger_client_event(access.page(request, "engage/_rule.html", **context), "rules-changed", after="settle")
