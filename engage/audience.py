@@ -114,7 +114,7 @@ def audience(application: Application, rules: Rules, *, now: datetime | None = N
     counts = Person.objects.filter(application=application).aggregate(
         total=Count("*"),
         **{
-            f"step{number}": Count("*", filter=_condition(rules[:number], moment))
+            f"step{number}": Count("pk", filter=_condition(rules[:number], moment))
             for number in range(1, len(rules) + 1)
         },
     )
@@ -145,7 +145,7 @@ def sizes(application: Application, segments: Sequence[Segment], *, now: datetim
     counts = Person.objects.filter(application=application).aggregate(
         total=Count("*"),
         **{
-            f"segment{segment.pk}": Count("*", filter=_condition(rules, moment))
+            f"segment{segment.pk}": Count("pk", filter=_condition(rules, moment))
             for segment in segments
             if (rules := segment.parsed_rules)
         },
