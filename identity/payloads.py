@@ -195,8 +195,9 @@ def _email(raw: object, warnings: list[CallWarning]) -> str | None:
     if not text:
         return text
     try:
-        if len(text) > EMAIL_LENGTH:
-            raise ValidationError("too long")
+        # Django's check of the domain lets a lone surrogate pass.
+        if len(text) > EMAIL_LENGTH or UNSTORABLE.search(text):
+            raise ValidationError("too long, or not to be stored")
         validate_email(text)
     except ValidationError:
         warnings.append(CallWarning("invalid_email", "email", "This is not an e-mail address; it was left out."))
@@ -206,23 +207,25 @@ def _email(raw: object, warnings: list[CallWarning]) -> str | None:
 
 def _name(raw: object, warnings: list[CallWarning]) -> str | None:
     text = _text(raw, "name", warnings)
-    if text and len(text) > NAME_LENGTH:
+    if not text:
+        return text
+    text, replaced = UNSTORABLE.subn("\ufffd", text)
+    if replaced:
+        warnings.append(CallWarning.of(CHARACTERS_REPLACED, "name"))
+    if len(text) > NAME_LENGTH:
         warnings.append(CallWarning("string_cut", "name", f"The name was cut to {NAME_LENGTH} characters."))
         text = text[:NAME_LENGTH].strip()
     return text
 
 
 def _text(raw: object, field: ProfilePart, warnings: list[CallWarning]) -> str | None:
-    """A storable text, empty for one to remove; None, with a warning, for what is not a text."""
+    """The text without white space around it, empty for one to remove; None, with a warning, for what is no text."""
     if raw is None:
         return ""
     if not isinstance(raw, str):
         warnings.append(CallWarning(f"invalid_{field}", field, f"The {field} must be a string; it was left out."))
         return None
-    text, replaced = UNSTORABLE.subn("\ufffd", raw.strip())
-    if replaced and field != "email":  # an e-mail address with such characters is refused as it is
-        warnings.append(CallWarning.of(CHARACTERS_REPLACED, field))
-    return text
+    return raw.strip()
 
 
 def _flat(traits: Mapping[str, object], warnings: list[CallWarning]) -> dict[str, object]:
