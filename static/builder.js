@@ -20,11 +20,21 @@ rules.addEventListener("click", (event) => {
   changed();
 });
 
-// A new row is there to be filled in.
-document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.requestConfig.elt === addButton) {
+// A row that comes back for a new trait or operator brings its value as it was when it was asked for. Whoever typed on
+// meanwhile keeps what they typed.
+let typed = null;
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const field = detail.target.closest(".rule")?.querySelector("input[name^=value-]");
+  typed = field && field.value !== (detail.requestConfig.parameters[field.name] ?? "") ? field : null;
+});
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.requestConfig.elt === addButton) {
     addButton.disabled = rules.children.length >= limit;
     rules.lastElementChild.querySelector("select").focus();
+  } else if (typed) {
+    const field = document.getElementById(typed.id);
+    if (field?.type === typed.type) field.value = typed.value;
+    typed = null;
   }
 });
 

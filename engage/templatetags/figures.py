@@ -1,6 +1,10 @@
 """How figures are written on pages."""
 
+import json
+
 from django import template
+
+from identity.values import Value, is_instant
 
 register = template.Library()
 
@@ -18,6 +22,14 @@ def percent(share: float) -> str:
 def width(share: float) -> str:
     """A share between 0 and 1 as the width of a bar: 3.9%."""
     return f"{share * 100:.2f}%"
+
+
+@register.filter
+def value_text(value: Value) -> str:
+    """A trait's value in small room: true, 10.5, and of a moment its day."""
+    if isinstance(value, str):
+        return value[:10] if is_instant(value) else value
+    return json.dumps(value)
 
 
 @register.filter
