@@ -1,9 +1,13 @@
 #!/usr/bin/env python
-import os
+import signal
 import sys
 
-from django.core.management import execute_from_command_line
-
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callout_site.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        from callout_site.command_line import main
+
+        main()
+    except KeyboardInterrupt:  # also in the second that it takes to load everything
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print("Stopped.", file=sys.stderr)
+        sys.exit(130)
