@@ -1,0 +1,45 @@
+"""What all tests share: the database they run on, and the promise that none is left out where none may be."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from callout_site import embedded_postgres
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Without DATABASE_URL, start the embedded PostgreSQL when the first test needs it. It stops with this process."""
+    if os.environ.get("DATABASE_URL"):
+        return
+    try:
+        embedded_postgres.start(settings.BASE_DIR)
+    except embedded_postgres.Unavailable as error:
+        pytest.exit(str(error), returncode=1)
+    number = first_free_number(embedded_postgres.folder(settings.BASE_DIR))
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_callout_{number}"
+
+
+def first_free_number(folder: Path) -> int:
+    """A number for this process alone, so that two runs in one checkout don't take each other's database away."""
+    number = 1
+    while True:
+        lock = os.open(folder / f"tests-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            number += 1
+        else:
+            return number  # the lock ends with the process
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where CALLOUT_BROWSER is “required”, as in .ci/run, no test may be skipped."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CALLOUT_BROWSER") == "required" and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("\nTests were skipped, but CALLOUT_BROWSER is “required”.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
