@@ -95,7 +95,7 @@ def listen(port: int) -> socket.socket:
 
 def check_database(fresh: bool) -> None:
     """Raise OperationalError when the database can't be reached, CommandError when it must not be emptied."""
-    if fresh and os.environ["DATABASE_URL"] != embedded_postgres.url(settings.BASE_DIR):
+    if fresh and os.environ.get("DATABASE_URL") != embedded_postgres.url(settings.BASE_DIR):
         raise CommandError("--fresh drops the embedded database only, not the one in DATABASE_URL.")
     connection.ensure_connection()
     connection.close()
@@ -109,7 +109,7 @@ def prepare(fresh: bool) -> demo_data.DemoAccess:
     access = demo_data.fill()
     connection.close()  # or the workers would share it
     # Somebody's own DATABASE_URL may come without a key. The settings have made one up, which the workers share.
-    os.environ.setdefault("SECRET_KEY", settings.SECRET_KEY)
+    os.environ["SECRET_KEY"] = settings.SECRET_KEY
     return access
 
 
