@@ -9,7 +9,7 @@ urlpatterns: list[URLPattern] = [
     path("v1/identify", api.identify),
     path("v1/batch", api.batch),
     path("v1/health", api.health),
-    re_path(r"^v1(?:/.*)?$", api.not_found),
+    re_path(r"^v1(?:/[\s\S]*)?$", api.not_found),
     path("sign-in/", account.SignIn.as_view(), name="sign_in"),
     path("sign-out/", LogoutView.as_view(), name="sign_out"),
     path("password/forgotten/", account.PasswordForgotten.as_view(), name="password_forgotten"),
