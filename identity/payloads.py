@@ -141,7 +141,7 @@ def _parse_message(message: object, now: datetime) -> Identify:
 
 # Ids that a caller sends by mistake, and which would make one user out of many.
 _MISTAKEN_IDS = frozenset("null undefined none nan true false 0 anonymous guest user id email distinct_id".split())
-_MISTAKEN_IDS |= {"[object object]", "00000000-0000-0000-0000-000000000000"}
+_MISTAKEN_IDS |= {"", "[object object]", "00000000-0000-0000-0000-000000000000"}
 # Control characters with line breaks, and what turns the direction of text: never in an id on purpose.
 _UNFIT_FOR_IDS = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 

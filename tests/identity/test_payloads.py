@@ -308,6 +308,25 @@ def test_a_message_is_measured_in_utf8() -> None:
     assert [(index, refused.status, refused.code) for index, refused in batch.refused] == [(1, 413, "too_large")]
 
 
+def test_what_could_be_read_can_be_measured_however_deep() -> None:
+    def nested(depth: int) -> object:
+        return read_json(b'{"batch": [{"id": "u1", "traits": {"a": ' + b"[" * depth + b"]" * depth + b"}}]}")
+
+    # Where Python stops to read depends on its version, and on how deep the caller stands.
+    readable, unreadable = 1, 60_000
+    while unreadable - readable > 1:
+        depth = (readable + unreadable) // 2
+        try:
+            nested(depth)
+        except Refused:
+            unreadable = depth
+        else:
+            readable = depth
+    for depth in range(max(1, readable - 20), readable + 1):
+        batch = parse_batch(nested(depth), now=NOW)
+        assert len(batch.calls) + len(batch.refused) == 1
+
+
 json_documents = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
