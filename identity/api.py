@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from identity import ingest
-from identity.endpoints import answers, authenticate, read_body
+from identity.endpoints import answers, authenticate, read_body, refusal
 from identity.payloads import BATCH_LIMIT, BODY_LIMIT, Refused, parse_batch, parse_identify, read_json
 
 
@@ -40,4 +40,4 @@ def health(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def not_found(request: HttpRequest) -> HttpResponse:
     """Every other path under /v1/: no page and no redirect, since clients count a 3xx as delivered."""
-    return JsonResponse(Refused(404, "not_found", "There is no such call.").as_json(), status=404)
+    return refusal(Refused(404, "not_found", "There is no such call."))
