@@ -30,7 +30,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (detail.requestConfig.elt === addButton) {
     addButton.disabled = rules.children.length >= limit;
-    rules.lastElementChild.querySelector("select").focus();
+    rules.lastElementChild.querySelector("[role=combobox]").focus();
   } else if (typed) {
     const field = document.getElementById(typed.id);
     if (field?.type === typed.type) field.value = typed.value;

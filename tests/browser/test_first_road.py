@@ -41,7 +41,8 @@ def add_rule(page: Page) -> Locator:
 
 
 def fill_rule(row: Locator, trait: str, comparison: str, value: str) -> None:
-    row.get_by_label("Trait").select_option(trait)
+    row.get_by_role("combobox", name="Trait").fill(trait)
+    row.get_by_role("option", name=trait).first.click()
     expect(row.get_by_label("Comparison")).to_be_enabled()
     row.get_by_label("Comparison").select_option(label=comparison)
     field = row.locator("[name^=value-]")
