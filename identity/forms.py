@@ -62,7 +62,7 @@ class ForgottenPasswordForm(AccountForm, PasswordResetForm):
 
     def get_users(self, email: str) -> Iterator[User]:
         # Django leaves out accounts without a password, but for ours this is the way to get one.
-        return iter(User.objects.filter(email__iexact=email, is_active=True))
+        return iter(User.objects.filter(email=email.lower(), is_active=True))
 
 
 class NewPasswordForm(AccountForm, SetPasswordForm):  # type: ignore[type-arg]
