@@ -27,6 +27,8 @@ TOO_LARGE = Problem("traits_too_large", f"A user's traits take up at most {TRAIT
 
 # Canonical values by key; None removes.
 Patch = dict[str, Value | None]
+# The traits of the application by key, as this worker knows them.
+KnownTraits = dict[str, caches.KnownTrait]
 
 
 @dataclass(slots=True)
@@ -74,8 +76,9 @@ def identify(application_id: uuid.UUID, call: Identify, *, now: datetime) -> lis
 def identify_many(application_id: uuid.UUID, calls: Sequence[Identify], *, now: datetime) -> list[list[CallWarning]]:
     """Create or update users, all or none, as if the calls came one after the other. Returns each call's warnings."""
     warnings = [list(call.warnings) for call in calls]
-    patches = [_canonical_traits(application_id, call, noted) for call, noted in zip(calls, warnings, strict=True)]
-    _register_new_names(application_id, patches, warnings, now=now)
+    known = caches.traits(application_id)
+    patches = [_canonical_traits(call, known, noted) for call, noted in zip(calls, warnings, strict=True)]
+    known = _register_new_names(application_id, known, patches, warnings, now=now)
     changes: dict[uuid.UUID, _Change] = {}
     for index, (call, patch) in enumerate(zip(calls, patches, strict=True)):
         pk = person_id(application_id, call.external_id)
@@ -85,19 +88,21 @@ def identify_many(application_id: uuid.UUID, calls: Sequence[Identify], *, now: 
     to_write = []
     for pk, change in changes.items():
         person = stored.get(pk)
-        if person is None or change.alters(person):
-            for key in _drop_what_does_not_fit(change, person.traits if person else {}):
-                warnings[change.last_call].append(CallWarning.of(TOO_LARGE, key))
-            to_write.append(change)
+        if person and not change.alters(person):
+            continue
+        dropped = _drop_what_does_not_fit(change, person.traits if person else {})
+        warnings[change.last_call].extend(CallWarning.of(TOO_LARGE, key) for key in dropped)
+        if person and dropped and not change.alters(person):  # nothing is left of it
+            continue
+        to_write.append(change)
     if to_write:
         _write(application_id, to_write)
-    known = caches.traits(application_id)
-    tally.note_traits((known[key].id for patch in patches for key in patch if key in known), now)
+    arrived = (key for patch in patches for key, value in patch.items() if value is not None)
+    tally.note_traits((known[key].id for key in arrived if key in known), now)
     return warnings
 
 
-def _canonical_traits(application_id: uuid.UUID, call: Identify, warnings: list[CallWarning]) -> Patch:
-    known = caches.traits(application_id)
+def _canonical_traits(call: Identify, known: KnownTraits, warnings: list[CallWarning]) -> Patch:
     patch: Patch = {}
     for key, raw in call.traits.items():
         try:
@@ -111,17 +116,22 @@ def _canonical_traits(application_id: uuid.UUID, call: Identify, warnings: list[
 
 
 def _register_new_names(
-    application_id: uuid.UUID, patches: Sequence[Patch], warnings: Sequence[list[CallWarning]], *, now: datetime
-) -> None:
-    """Observe the traits that the application has not seen before. Those past its limit leave the patches again."""
-    known = caches.traits(application_id)
+    application_id: uuid.UUID,
+    known: KnownTraits,
+    patches: Sequence[Patch],
+    warnings: Sequence[list[CallWarning]],
+    *,
+    now: datetime,
+) -> KnownTraits:
+    """Observe the traits that the application has not seen before, and return all that it has then. Those past its
+    limit leave the patches again."""
     new: dict[str, Value] = {}
     for patch in patches:
         for key, value in patch.items():
             if value is not None and key not in known:
                 new.setdefault(key, value)
     if not new:
-        return
+        return known
     if len(known) < TRAITS_PER_APPLICATION:
         inserted = _insert_names(application_id, new, now)
         known.update(inserted)
@@ -131,9 +141,10 @@ def _register_new_names(
         for key in [key for key in patch if key in new and key not in known]:
             del patch[key]
             noted.append(CallWarning.of(TOO_MANY_NAMES, key))
+    return known
 
 
-def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: datetime) -> dict[str, caches.KnownTrait]:
+def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: datetime) -> KnownTraits:
     """Add names in the order in which they came while there is room. Calls that add names at the very same time can't
     see each other, so together they may pass the limit by a few."""
     with connection.cursor() as cursor:
@@ -167,7 +178,7 @@ def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: date
 
 
 def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> list[str]:
-    """Take out of a change, last first, the new values for which the user has no room, and return their keys."""
+    """Take out of a change, last first, values that need more room than the user has, and return their keys."""
     merged = {**stored, **change.values}
     for key in change.removals:
         merged.pop(key, None)
@@ -176,9 +187,12 @@ def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> lis
     for key, value in reversed(list(change.values.items())):
         if size <= TRAITS_BYTES:
             break
-        size -= _size({key: value}) - (_size({key: stored[key]}) if key in stored else 0)
-        del change.traits[key]
-        dropped.append(key)
+        # Without it the old value stays, or else a comma goes too.
+        gain = _size({key: value}) - (_size({key: stored[key]}) if key in stored else 1)
+        if gain > 0:
+            size -= gain
+            del change.traits[key]
+            dropped.append(key)
     return dropped[::-1]
 
 
