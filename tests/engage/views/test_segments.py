@@ -1,0 +1,314 @@
+"""Engage > Segments: the list, the builder, its preview and its rows."""
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from engage.models import Segment
+from tests import factories
+from tests.engage.views.conftest import SignedIn, form, segment
+
+PLAN_IS_PRO = {"trait": "plan", "operator": "equals", "value": "pro"}
+LARGE = {"trait": "teamSize", "operator": "greater_than", "value": "10", "kind": "number"}
+HTMX = {"HX-Request": "true"}
+
+PAGES = ["", "create/", "everyone/", "traits/"]
+POSTS = ["create/", "preview/", "rule/"]
+
+
+def text(response: object) -> str:
+    return " ".join(response.content.decode().split())  # type: ignore[attr-defined]
+
+
+# Who may come in
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_everyone_signs_in_first(editor: SignedIn, page: str) -> None:
+    response = Client().get(editor.path(page))
+    assert response.status_code == 302
+    assert response["Location"] == f"/sign-in/?next={editor.path(page)}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_another_application_is_not_there(editor: SignedIn, viewer: SignedIn, page: str) -> None:
+    assert editor.client.get(viewer.path(page)).status_code == 404
+    assert editor.client.get(f"/no-such-application/engage/segments/{page}").status_code == 404
+
+
+@pytest.mark.parametrize("page", POSTS)
+def test_another_application_takes_no_posts(editor: SignedIn, viewer: SignedIn, page: str) -> None:
+    assert editor.client.post(viewer.path(page), form(PLAN_IS_PRO, name="Mine")).status_code == 404
+    assert not Segment.objects.filter(name="Mine").exists()
+
+
+def test_a_segment_of_another_application_is_not_there(editor: SignedIn, viewer: SignedIn) -> None:
+    segment(viewer.application, "Theirs")
+    assert editor.client.get(editor.path("theirs/")).status_code == 404
+    assert editor.client.post(editor.path("theirs/"), form(PLAN_IS_PRO, name="Mine")).status_code == 404
+
+
+def test_a_viewer_reads_and_changes_nothing(viewer: SignedIn) -> None:
+    mine = segment(viewer.application)
+    assert "Create segment" not in text(viewer.client.get(viewer.path()))
+    page = text(viewer.client.get(viewer.path("pro-users/")))
+    assert "Users who match every rule" in page
+    assert "<form class" not in page
+    assert viewer.client.get(viewer.path("create/")).status_code == 403
+    assert viewer.client.post(viewer.path("create/"), form(PLAN_IS_PRO, name="New")).status_code == 403
+    assert viewer.client.post(viewer.path("pro-users/"), form(LARGE, name="New")).status_code == 403
+    assert viewer.client.post(viewer.path("rule/"), form()).status_code == 403
+    mine.refresh_from_db()
+    assert mine.name == "Pro users"
+
+
+def test_nobody_changes_everyone(editor: SignedIn) -> None:
+    page = text(editor.client.get(editor.path("everyone/")))
+    assert "It can’t be changed or deleted." in page
+    assert editor.client.post(editor.path("everyone/"), form(PLAN_IS_PRO, name="Nobody")).status_code == 403
+
+
+@pytest.mark.parametrize(("page", "wrong"), [("", "post"), ("traits/", "post"), ("preview/", "get"), ("rule/", "get")])
+def test_wrong_methods_are_refused(editor: SignedIn, page: str, wrong: str) -> None:
+    assert getattr(editor.client, wrong)(editor.path(page)).status_code == 405
+
+
+def test_posts_need_the_token_of_the_page(editor: SignedIn) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(editor.teammate.user)
+    for page in POSTS:
+        assert client.post(editor.path(page), form(PLAN_IS_PRO, name="New")).status_code == 403
+
+
+# The list
+
+
+def test_the_list_says_who_and_how_many(editor: SignedIn) -> None:
+    segment(editor.application)
+    factories.person(editor.application, {"plan": "pro"})
+    factories.person(editor.application, {"plan": "free"})
+    page = text(editor.client.get(editor.path()))
+    assert '<span class="t" dir="auto">plan</span> is <span class="v" dir="auto">pro</span>' in page
+    assert "<b>1</b>" in page
+    assert "50.0 %" in page
+    assert "every identified user" in page
+
+
+def test_the_list_takes_as_many_queries_for_many_segments(
+    editor: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(30):
+        segment(editor.application, f"Segment {number}")
+    # session, user, teammates; paging, segments, sizes; total; the counts of both tabs
+    with django_assert_num_queries(9):
+        editor.client.get(editor.path())
+
+
+def test_search_finds_by_name_and_answers_htmx_with_the_table_alone(editor: SignedIn) -> None:
+    segment(editor.application, "Pro users")
+    segment(editor.application, "Free users")
+    page = text(editor.client.get(editor.path(), {"q": "pro"}))
+    assert "Pro users" in page
+    assert "Free users" not in page
+    fragment = editor.client.get(editor.path(), {"q": "pro"}, headers=HTMX)
+    assert "<html" not in text(fragment)
+    assert "HX-Request" in fragment["Vary"]
+    assert "No segment is called “&lt;b&gt;”" in text(editor.client.get(editor.path(), {"q": "<b>"}))
+
+
+def test_the_list_pages(editor: SignedIn) -> None:
+    for number in range(60):
+        segment(editor.application, f"Segment {number:02}")
+    first, second = (text(editor.client.get(editor.path(), {"page": page})) for page in (1, 2))
+    assert "1–50 of 61" in first
+    assert "Segment 59" not in first
+    assert "Segment 59" in second
+
+
+def test_names_and_values_are_escaped(editor: SignedIn) -> None:
+    hostile = "<script>alert(1)</script>"
+    segment(editor.application, hostile, trait=hostile, operator="equals", value=hostile)
+    factories.person(editor.application, {hostile: hostile}, name=hostile)
+    slug = Segment.objects.get(name=hostile).slug
+    for page in ("", "traits/", f"{slug}/"):
+        content = text(editor.client.get(editor.path(page)))
+        assert hostile not in content
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in content
+
+
+# The builder
+
+
+def test_a_segment_is_created_with_what_was_typed(editor: SignedIn) -> None:
+    factories.person(editor.application, {"plan": "pro", "teamSize": 11})
+    response = editor.client.post(editor.path("create/"), form(PLAN_IS_PRO, LARGE, name=" Big pros "), follow=True)
+    assert "Created “Big pros”: 1 user now." in text(response)
+    made = Segment.objects.get(application=editor.application, slug="big-pros")
+    assert made.rules == [PLAN_IS_PRO, {"trait": "teamSize", "operator": "greater_than", "value": 10}]
+    assert made.changed_by == editor.teammate.user
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ({"operator": "equals", "value": "10", "kind": "string"}, {"operator": "equals", "value": "10"}),
+        ({"operator": "equals", "value": "10", "kind": "number"}, {"operator": "equals", "value": 10}),
+        ({"operator": "equals", "value": "1e3", "kind": "number"}, {"operator": "equals", "value": 1000}),
+        ({"operator": "less_than", "value": "-0.5", "kind": "number"}, {"operator": "less_than", "value": -0.5}),
+        ({"operator": "equals", "value": "true", "kind": "boolean"}, {"operator": "equals", "value": True}),
+        ({"operator": "not_equals", "value": "false", "kind": "boolean"}, {"operator": "not_equals", "value": False}),
+        ({"operator": "within_last_days", "value": "7", "kind": "date"}, {"operator": "within_last_days", "value": 7}),
+        ({"operator": "is_set", "kind": "date"}, {"operator": "is_set"}),
+        ({"operator": "contains", "value": " a ", "kind": "string"}, {"operator": "contains", "value": " a "}),
+    ],
+)
+def test_a_value_is_read_as_the_kind_of_its_row(editor: SignedIn, row: dict[str, str], rule: dict[str, object]) -> None:
+    editor.client.post(editor.path("create/"), form({"trait": "x", **row}, name="New"))
+    assert Segment.objects.get(name="New").rules == [{"trait": "x", **rule}]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({}, "Choose a trait."),
+        ({"trait": "plan", "operator": "equals", "value": " "}, "Enter a value."),
+        ({"trait": "n", "operator": "greater_than", "value": "ten", "kind": "number"}, "Enter a number."),
+        ({"trait": "n", "operator": "equals", "value": "9" * 20, "kind": "number"}, "send it as a string"),
+        ({"trait": "b", "operator": "equals", "value": "", "kind": "boolean"}, "Choose true or false."),
+        ({"trait": "d", "operator": "within_last_days", "value": "0", "kind": "date"}, "whole number of days"),
+        ({"trait": "d", "operator": "within_last_days", "value": "1.5", "kind": "date"}, "whole number of days"),
+        ({"trait": "$nope", "operator": "is_set"}, "Names that begin with $ are Callout"),
+    ],
+)
+def test_errors_stand_at_their_row_and_nothing_is_saved(editor: SignedIn, row: dict[str, str], message: str) -> None:
+    response = editor.client.post(editor.path("create/"), form(row, name="New"))
+    assert response.status_code == 422
+    assert message in text(response).split('id="error-00000000">')[1].split("</p>")[0]
+    assert 'aria-invalid="true"' in text(response)
+    assert not Segment.objects.filter(name="New").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "rows", "message"),
+    [
+        ({"name": ""}, [PLAN_IS_PRO], "Give the segment a name."),
+        ({"name": "x" * 101}, [PLAN_IS_PRO], "at most 100 characters"),
+        ({"name": "PRO USERS"}, [PLAN_IS_PRO], "There is a segment with this name."),
+        ({"name": "Everyone"}, [PLAN_IS_PRO], "There is a segment with this name."),
+        ({"name": "New"}, [], "Add at least one rule"),
+        ({"name": "New"}, [PLAN_IS_PRO] * 21, "at most 20 rules"),
+    ],
+)
+def test_a_form_that_does_not_do_says_why(
+    editor: SignedIn, fields: dict[str, str], rows: list[dict[str, str]], message: str
+) -> None:
+    segment(editor.application)
+    response = editor.client.post(editor.path("create/"), form(*rows, **fields))
+    assert response.status_code == 422
+    assert message in text(response)
+    assert Segment.objects.filter(application=editor.application).count() == 2
+
+
+def test_a_segment_keeps_its_slug_when_it_changes(editor: SignedIn) -> None:
+    segment(editor.application)
+    page = text(editor.client.get(editor.path("pro-users/")))
+    assert 'value="Pro users"' in page
+    assert 'value="pro"' in page
+    response = editor.client.post(editor.path("pro-users/"), form(LARGE, name="pro USERS"), follow=True)
+    assert "Saved “pro USERS”: 0 users now." in text(response)
+    assert Segment.objects.get(slug="pro-users").name == "pro USERS"
+
+
+def test_opening_a_rule_never_changes_what_it_means(editor: SignedIn) -> None:
+    """A rule that looks for the text "10" stays one, though the trait is a number by now."""
+    factories.person(editor.application, {"teamSize": 10})
+    segment(editor.application, "Text", trait="teamSize", operator="equals", value="10")
+    row = text(editor.client.get(editor.path("text/"))).split('class="rule"')[1]
+    row_id = row.split('name="rule" value="')[1].split('"')[0]
+    kind = row.split(f'name="kind-{row_id}" value="')[1].split('"')[0]
+    assert kind == "string"
+    sent = form({"trait": "teamSize", "operator": "equals", "value": "10", "kind": kind}, name="Text")
+    editor.client.post(editor.path("text/"), sent)
+    assert Segment.objects.get(slug="text").rules == [{"trait": "teamSize", "operator": "equals", "value": "10"}]
+
+
+# Without script
+
+
+def test_rows_come_and_go_without_script(editor: SignedIn) -> None:
+    sent = form(PLAN_IS_PRO, LARGE, name="New")
+    added = text(editor.client.post(editor.path("create/"), sent | {"do": "add"}))
+    assert added.count('class="rule"') == 3
+    assert 'value="New"' in added
+    removed = text(editor.client.post(editor.path("create/"), sent | {"do": "remove-00000000"}))
+    assert removed.count('class="rule"') == 1
+    assert 'value="10"' in removed
+    assert not Segment.objects.filter(name="New").exists()
+
+
+def test_an_update_without_script_follows_the_trait(editor: SignedIn) -> None:
+    factories.person(editor.application, {"teamSize": 10})
+    row = {"trait": "teamSize", "trait-before": "plan", "operator": "contains", "value": "pro"}
+    page = text(editor.client.post(editor.path("create/"), form(row, name="New") | {"do": "update"}))
+    assert 'name="kind-00000000" value="number"' in page
+    assert "is greater than" in page
+    assert 'value="pro"' not in page
+
+
+# The preview and the row
+
+
+def test_the_preview_counts_what_is_typed_and_saves_nothing(
+    editor: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    factories.person(editor.application, {"plan": "pro", "teamSize": 20}, name="Ada Lovelace")
+    factories.person(editor.application, {"plan": "pro"})
+    factories.person(editor.application)
+    unfinished = {"trait": "role", "operator": "equals", "value": ""}
+    # session, user, teammates; counts, sample
+    with django_assert_num_queries(5):
+        response = editor.client.post(editor.path("preview/"), form(PLAN_IS_PRO, LARGE, unfinished), headers=HTMX)
+    page = text(response)
+    assert '<p class="big">1</p>' in page
+    assert "33.3 % of 3 users" in page
+    assert "plan is pro</span><b>2</b>" in page
+    assert "Ada Lovelace" in page
+    assert "One rule is not finished and not counted yet." in page
+    assert "1 of 3 users match." in page
+    assert Segment.objects.filter(application=editor.application).count() == 1
+
+
+def test_the_preview_brings_the_errors_of_finished_rows(editor: SignedIn) -> None:
+    wrong = {"trait": "d", "operator": "within_last_days", "value": "0", "kind": "date"}
+    page = text(editor.client.post(editor.path("preview/"), form(wrong, {}), headers=HTMX))
+    assert '<p id="error-00000000" hx-swap-oob="innerHTML">Enter a whole number of days' in page
+    assert '<p id="error-00000001" hx-swap-oob="innerHTML"></p>' in page
+
+
+def test_a_row_follows_the_kind_of_its_trait(editor: SignedIn) -> None:
+    factories.person(editor.application, {"teamSize": 10, "joined": "2026-01-01", "beta": True})
+    for trait, expected, unexpected in (
+        ("teamSize", 'type="number"', "is within the last"),
+        ("joined", "is within the last", "is greater than"),
+        ("beta", '<option value="true"', "contains"),
+        ("$email", "contains", "is greater than"),
+        ("$first_seen", "is within the last", "contains"),
+    ):
+        row = {"trait": trait, "trait-before": "", "kind": "string"}
+        response = editor.client.post(editor.path("rule/?row=00000000"), form(row), headers=HTMX)
+        assert expected in text(response)
+        assert unexpected not in text(response)
+        assert "rules-changed" in response["HX-Trigger-After-Settle"]
+
+
+def test_a_row_suggests_what_users_have_with_counts(editor: SignedIn) -> None:
+    for plan in ("pro", "pro", "free"):
+        factories.person(editor.application, {"plan": plan})
+    row = text(editor.client.post(editor.path("rule/?row=00000000"), form(PLAN_IS_PRO), headers=HTMX))
+    assert '<option value="pro">2 users</option><option value="free">1 user</option>' in row
+
+
+def test_a_new_row_is_blank(editor: SignedIn) -> None:
+    row = text(editor.client.post(editor.path("rule/"), form(PLAN_IS_PRO), headers=HTMX))
+    assert row.count('class="rule"') == 1
+    assert 'name="rule" value="00000000"' not in row
