@@ -5,9 +5,17 @@ import os
 from pathlib import Path
 
 import pytest
-from django.conf import settings
+from django.conf import settings as site
+
+from pytest_django.fixtures import SettingsWrapper
 
 from callout_site import embedded_postgres
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(settings: SettingsWrapper) -> None:
+    """The real hash takes a third of a second by design, and nearly every test has an account."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")
@@ -16,11 +24,11 @@ def django_db_modify_db_settings() -> None:
     if os.environ.get("DATABASE_URL"):
         return
     try:
-        embedded_postgres.start(settings.BASE_DIR)
+        embedded_postgres.start(site.BASE_DIR)
     except embedded_postgres.Unavailable as error:
         pytest.exit(str(error), returncode=1)
-    number = first_free_number(embedded_postgres.folder(settings.BASE_DIR))
-    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_callout_{number}"
+    number = first_free_number(embedded_postgres.folder(site.BASE_DIR))
+    site.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_callout_{number}"
 
 
 def first_free_number(folder: Path) -> int:
