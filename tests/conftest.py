@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as site
-
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from callout_site import embedded_postgres
 
 
 @pytest.fixture(autouse=True)
-def cheap_passwords(settings: SettingsWrapper) -> None:
+def cheap_passwords(settings: Settings) -> None:
     """The real hash takes a third of a second by design, and nearly every test has an account."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
