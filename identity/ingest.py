@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -200,10 +200,9 @@ def _size(traits: Mapping[str, Value]) -> int:
     return len(json.dumps(traits, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def _write(application_id: uuid.UUID, changes: Iterable[_Change]) -> None:
+def _write(application_id: uuid.UUID, changes: Sequence[_Change]) -> None:
     """Merge the changes into what is stored by now, whoever wrote it meanwhile: a single statement, which locks the
     rows in key order, so that batches never deadlock."""
-    ordered = sorted(changes, key=lambda change: change.id)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -226,15 +225,15 @@ def _write(application_id: uuid.UUID, changes: Iterable[_Change]) -> None:
             """,
             {
                 "application": application_id,
-                "ids": [change.id for change in ordered],
-                "external_ids": [change.external_id for change in ordered],
-                "emails": [change.profile.get("email", "") for change in ordered],
-                "names": [change.profile.get("name", "") for change in ordered],
-                "traits": [json.dumps(change.values) for change in ordered],
-                "first_seen": [change.first_seen for change in ordered],
-                "last_seen": [change.last_seen for change in ordered],
-                "with_email": [change.id for change in ordered if "email" in change.profile],
-                "with_name": [change.id for change in ordered if "name" in change.profile],
-                "removals": json.dumps({str(change.id): change.removals for change in ordered if change.removals}),
+                "ids": [change.id for change in changes],
+                "external_ids": [change.external_id for change in changes],
+                "emails": [change.profile.get("email", "") for change in changes],
+                "names": [change.profile.get("name", "") for change in changes],
+                "traits": [json.dumps(change.values) for change in changes],
+                "first_seen": [change.first_seen for change in changes],
+                "last_seen": [change.last_seen for change in changes],
+                "with_email": [change.id for change in changes if "email" in change.profile],
+                "with_name": [change.id for change in changes if "name" in change.profile],
+                "removals": json.dumps({str(change.id): change.removals for change in changes if change.removals}),
             },
         )

