@@ -4,10 +4,11 @@ memory, and one statement every ten seconds writes it down. With a killed worker
 import atexit
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +36,19 @@ def _note(noted: dict[int, datetime], ids: Iterable[int], at: datetime) -> None:
 
 
 def flush() -> None:
-    """Write down what was noted since the last time. Raises DatabaseError, and keeps it, when that fails."""
+    """Write down what was noted since the last time. Raises DatabaseError, and keeps it, when that fails; to write
+    some of it twice does no harm."""
     with _lock:
         traits, keys = dict(_traits), dict(_keys)
         _traits.clear()
         _keys.clear()
     try:
-        with transaction.atomic():
-            _write("identity_trait", "last_seen", traits, also="first_seen = COALESCE(first_seen, noted.at),")
-            _write("identity_key", "last_used_at", keys)
+        _write("identity_trait", "last_seen", traits, also="first_seen = COALESCE(first_seen, noted.at),")
+        _write("identity_key", "last_used_at", keys)
     except (DatabaseError, InterfaceError):
         with _lock:
-            for noted, old in ((_traits, traits), (_keys, keys)):
-                for pk, at in old.items():
+            for noted, kept in ((_traits, traits), (_keys, keys)):
+                for pk, at in kept.items():
                     _note(noted, [pk], at)
         raise
 
@@ -77,7 +78,8 @@ def start() -> None:
 
 
 def _run() -> None:
-    while not threading.Event().wait(SECONDS):
+    while True:
+        time.sleep(SECONDS)
         _try_to_flush()
 
 
