@@ -11,7 +11,7 @@ from django.db.models.expressions import Expression
 from django.db.models.functions import NullIf
 from django.utils import timezone
 
-from engage.expressions import All, Field, text_field, trait_field
+from engage.expressions import All, Field, IsType, text_field, trait_field
 from engage.models import Segment
 from engage.operators import Moment
 from engage.rules import Rule, Rules
@@ -181,12 +181,11 @@ def kinds_received(application: Application) -> dict[str, dict[Kind, int]]:
 
 def common_strings(application: Application, key: str, limit: int = 20) -> list[tuple[str, int]]:
     """The texts that most users have as a trait, with how many have each."""
+    field = _field(key)
     found = (
-        Person.objects.filter(application=application)
-        .annotate(text=_field(key).text)
-        .exclude(text=None)
-        .values_list("text")
+        Person.objects.filter(IsType(field.json, "string"), application=application)
+        .values_list(field.text)
         .annotate(users=Count("*"))
-        .order_by("-users", "text")
+        .order_by("-users", field.text)
     )
     return list(found[:limit])

@@ -15,11 +15,11 @@ from identity.values import Value as CanonicalValue
 class Field:
     """A property of a person as operators see it: NULL where the person lacks it."""
 
-    json: Expression  # jsonb, of any type
-    text: Expression  # text, NULL where the value is not a string; compares by code point
+    json: Expression  # jsonb
+    text: Expression  # the same as text, also numbers and booleans; compares by code point
 
 
-class Test(Func):
+class Comparison(Func):
     """`left operator right`, true, false or NULL."""
 
     output_field = BooleanField()
@@ -29,7 +29,7 @@ class Test(Func):
 
 
 class All(Func):
-    """True when every condition is; they are tried in order."""
+    """True when every condition is."""
 
     output_field = BooleanField()
     template = "(%(expressions)s)"
@@ -37,7 +37,7 @@ class All(Func):
 
 
 class AnyOf(Func):
-    """True when some condition is; they are tried in order."""
+    """True when some condition is."""
 
     output_field = BooleanField()
     template = "(%(expressions)s)"
@@ -56,15 +56,11 @@ class IsPresent(Func):
     template = "(%(expressions)s IS NOT NULL)"
 
 
-class IsType(Func):
+class IsType(Comparison):
     """Whether a jsonb value is of the JSON type named: string, number, boolean."""
 
-    output_field = BooleanField()
-    template = "(jsonb_typeof(%(expressions)s))"
-    arg_joiner = ") = ("
-
     def __init__(self, json: Expression, json_type: str) -> None:
-        super().__init__(json, text(json_type))
+        super().__init__(Func(json, function="jsonb_typeof", output_field=TextField()), "=", text(json_type))
 
 
 class ContainsText(Func):
@@ -74,7 +70,7 @@ class ContainsText(Func):
     template = "(strpos(%(expressions)s) > 0)"
 
 
-class HasShape(Test):
+class HasShape(Comparison):
     """Whether a whole text is of a regular shape."""
 
     def __init__(self, left: Expression, shape: str) -> None:
@@ -89,22 +85,19 @@ class FoldAscii(Func):
 
 
 class _Member(Func):
-    """A key of a jsonb object."""
+    """The value of a key in a jsonb object, as jsonb."""
 
     output_field = JSONField()
     template = "(%(expressions)s)"
     arg_joiner = " -> "
 
 
-class _StringIn(Func):
-    """The text of a jsonb string, which compares by code point; NULL for what is not a string."""
+class _MemberText(Func):
+    """The value of a key in a jsonb object, as text."""
 
     output_field = TextField()
-    template = """(CASE WHEN jsonb_typeof(%(expressions)s #>> '{}' END COLLATE "C")"""
-    arg_joiner = ") = 'string' THEN "
-
-    def __init__(self, json: Expression) -> None:
-        super().__init__(json, json)
+    template = "(%(expressions)s)"
+    arg_joiner = " ->> "
 
 
 class _ByCodePoint(Func):
@@ -127,8 +120,7 @@ def jsonb(value: CanonicalValue) -> Expression:
 
 def trait_field(column: F, key: str) -> Field:
     """The trait `key` in the jsonb object `column`. A key is always text, also one that looks like a number."""
-    member = _Member(column, text(key))
-    return Field(json=member, text=_StringIn(member))
+    return Field(json=_Member(column, text(key)), text=_ByCodePoint(_MemberText(column, text(key))))
 
 
 def text_field(column: Expression | F) -> Field:

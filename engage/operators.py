@@ -13,6 +13,7 @@ from django.db.models.expressions import Expression
 from engage.expressions import (
     All,
     AnyOf,
+    Comparison,
     ContainsText,
     Field,
     FoldAscii,
@@ -20,7 +21,6 @@ from engage.expressions import (
     IsNotTrue,
     IsPresent,
     IsType,
-    Test,
     jsonb,
     text,
 )
@@ -105,7 +105,7 @@ class Equals(Operator[Value]):
         return values.same(actual, value)
 
     def condition(self, field: Field, value: Value, moment: Moment) -> Expression:
-        return Test(field.json, "=", jsonb(value))
+        return Comparison(field.json, "=", jsonb(value))
 
 
 class NotEquals(Equals):
@@ -138,7 +138,7 @@ class Contains(Operator[str]):
         return isinstance(actual, str) and value.encode().lower() in actual.encode().lower()
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return ContainsText(FoldAscii(field.text), FoldAscii(text(value)))
+        return All(IsType(field.json, "string"), ContainsText(FoldAscii(field.text), FoldAscii(text(value))))
 
 
 class _NumberComparison(Operator[int | float]):
@@ -162,7 +162,7 @@ class GreaterThan(_NumberComparison):
         return _is_number(actual) and actual > value
 
     def condition(self, field: Field, value: int | float, moment: Moment) -> Expression:
-        return All(IsType(field.json, "number"), Test(field.json, ">", jsonb(value)))
+        return All(IsType(field.json, "number"), Comparison(field.json, ">", jsonb(value)))
 
 
 class LessThan(_NumberComparison):
@@ -173,7 +173,7 @@ class LessThan(_NumberComparison):
         return _is_number(actual) and actual < value
 
     def condition(self, field: Field, value: int | float, moment: Moment) -> Expression:
-        return All(IsType(field.json, "number"), Test(field.json, "<", jsonb(value)))
+        return All(IsType(field.json, "number"), Comparison(field.json, "<", jsonb(value)))
 
 
 class WithinLastDays(Operator[int]):
@@ -257,9 +257,12 @@ class Window:
 
     def condition(self, field: Field) -> Expression:
         def within(bounds: tuple[str, str], shape: str) -> Expression:
-            # The cheap comparisons first; the shape is looked at only for what they let through.
+            # The cheap comparisons first; the shape is looked at only for what they let through. Nothing but a string
+            # has it, so the type needs no look.
             low, high = map(text, bounds)
-            return All(Test(field.text, ">=", low), Test(field.text, "<=", high), HasShape(field.text, shape))
+            return All(
+                Comparison(field.text, ">=", low), Comparison(field.text, "<=", high), HasShape(field.text, shape)
+            )
 
         return AnyOf(
             within(self._instant_texts, values.INSTANT_SHAPE),
