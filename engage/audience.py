@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, F, Func, QuerySet, TextField
+from django.db.models import Case, Count, F, Func, IntegerField, QuerySet, TextField, When
 from django.db.models import Value as SqlValue
 from django.db.models.expressions import Expression
 from django.db.models.functions import NullIf
 from django.utils import timezone
 
-from engage.expressions import All, Field, IsType, text_field, trait_field
+from engage.expressions import All, Field, IsNotTrue, IsType, text_field, trait_field
 from engage.models import Segment
 from engage.operators import Moment
 from engage.rules import Rule, Rules
@@ -111,25 +111,33 @@ def audience(application: Application, rules: Rules, *, now: datetime | None = N
     """The audience of a list of rules at one moment, in two queries: a pass for all counts, and the sample."""
     now = now or timezone.now()
     moment = Moment.at(now, application.zone)
-    counts = Person.objects.filter(application=application).aggregate(
-        total=Count("*"),
-        **{
-            f"step{number}": Count("pk", filter=_condition(rules[:number], moment))
-            for number in range(1, len(rules) + 1)
-        },
+    passed = dict(
+        Person.objects.filter(application=application)
+        .values_list(_rules_passed(rules, moment))
+        .annotate(users=Count("*"))
     )
-    total = counts["total"]
-    steps = [
-        Step(rule, counts[f"step{number}"], share(counts[f"step{number}"], total))
-        for number, rule in enumerate(rules, start=1)
-    ]
+    total = sum(passed.values())
+    steps = []
+    left = total
+    for number, rule in enumerate(rules):
+        left -= passed.get(number, 0)
+        steps.append(Step(rule, left, share(left, total)))
     keys = list(dict.fromkeys(rule.trait for rule in rules))
     sample = [
         Member(person, [known[key] for key in keys if key in known])
         for person in matching(application, rules, now=now).order_by("id")[:SAMPLE_SIZE]
         for known in [properties(person)]
     ]
-    return Audience(total, steps[-1].count if steps else total, steps, sample)
+    return Audience(total, left, steps, sample)
+
+
+def _rules_passed(rules: Rules, moment: Moment) -> Case:
+    """How many rules a user passes before the first that does not match; so each rule is tried once for each user."""
+    return Case(
+        *(When(IsNotTrue(_condition((rule,), moment)), then=number) for number, rule in enumerate(rules)),
+        default=len(rules),
+        output_field=IntegerField(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
