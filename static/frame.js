@@ -19,9 +19,18 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
-// Screen readers announce what is added to a region, not what it held when the page came: so the toasts come again.
+// Screen readers announce what is added to a region, not what it held when the page came: so it is said once more.
 const toasts = document.getElementById("toasts");
-if (toasts.children.length) setTimeout(() => toasts.append(...toasts.children), 150);
+const texts = [...toasts.querySelectorAll("p")].map((p) => p.textContent);
+if (texts.length) {
+  setTimeout(() => {
+    const again = document.createElement("p");
+    again.className = "visually-hidden";
+    again.textContent = texts.join(" ");
+    toasts.append(again);
+    setTimeout(() => again.remove(), 1000);
+  }, 200);
+}
 
 // Without this a call that fails would leave the page as it was, and the reader waiting.
 function say(text) {
