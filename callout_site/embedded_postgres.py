@@ -205,6 +205,9 @@ class _Server:
                 time.sleep(0.02)
         if self._process is not None:
             self._process.poll()
+        if self.sockets != self.data:
+            with suppress(OSError):
+                self.sockets.rmdir()
 
     def _answers(self) -> bool:
         try:
