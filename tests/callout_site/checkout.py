@@ -18,9 +18,15 @@ from django.conf import settings
 
 from callout_site import embedded_postgres
 
-SECONDS = 60  # a bound for what goes wrong; what goes right takes one or two
+SECONDS = 120  # a bound for what goes wrong; what goes right takes one or two, on a busy machine more
 # A fresh shell has none of these, whatever the developer or pytest has set.
-UNSET = {"DATABASE_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "UV_RUN_RECURSION_DEPTH"}
+UNSET = {
+    "DATABASE_URL",
+    "SECRET_KEY",
+    "DJANGO_SETTINGS_MODULE",
+    "UV_RUN_RECURSION_DEPTH",
+    "PYTHONDONTWRITEBYTECODE",
+}
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -92,6 +98,7 @@ class Demo:
     def __init__(self, checkout: Checkout, command: Sequence[str], env: dict[str, str]) -> None:
         self.checkout = checkout
         self._out, self._err = checkout.path / "out.txt", checkout.path / "err.txt"
+        self.started = time.time()
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
                 command, cwd=checkout.path, env=environment(env), stdout=out, stderr=err, start_new_session=True
