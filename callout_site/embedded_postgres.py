@@ -261,9 +261,10 @@ def _demotion(program: Path, data: Path) -> tuple[list[str], dict[str, Any]]:
     closed = sorted(str(parent) for parent in parents if not parent.stat().st_mode & stat.S_IXOTH)
     if not closed:
         return [], {"user": user, "group": group, "extra_groups": []}
-    # A checkout in /root, say. That folder stays closed; this one process may enter it all the same.
+    # A checkout in /root, say. That folder stays closed, but this one process may enter it. The last option extends
+    # that to access(2), by which PostgreSQL looks for its own programs.
     command = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
-    command += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    command += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
     try:
         subprocess.run([*command, program, "--version"], cwd="/", check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:

