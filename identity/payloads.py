@@ -119,17 +119,18 @@ def parse_batch(document: object, *, now: datetime) -> Batch:
         raise Refused(400, "invalid_body", "The body must be an object with a list “batch”.", "batch")
     if len(messages) > MESSAGES_LIMIT:
         raise Refused(413, "too_large", f"A batch has at most {MESSAGES_LIMIT:,} messages.", "batch")
-    batch = Batch([], [], 0)
+    calls: list[tuple[int, Identify]] = []
+    refused: list[tuple[int, Refused]] = []
     ignored = 0
     for index, message in enumerate(messages):
         if isinstance(message, dict) and message.get("type", "identify") != "identify":
             ignored += 1
             continue
         try:
-            batch.calls.append((index, _parse_message(message, now)))
-        except Refused as refused:
-            batch.refused.append((index, refused))
-    return Batch(batch.calls, batch.refused, ignored)
+            calls.append((index, _parse_message(message, now)))
+        except Refused as error:
+            refused.append((index, error))
+    return Batch(calls, refused, ignored)
 
 
 def _parse_message(message: object, now: datetime) -> Identify:
