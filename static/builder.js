@@ -25,7 +25,8 @@ rules.addEventListener("click", (event) => {
 let typed = null;
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const field = detail.target.closest(".rule")?.querySelector("input[name^=value-]");
-  typed = field && field.value !== (detail.requestConfig.parameters[field.name] ?? "") ? field : null;
+  const changed = field && field.value !== (detail.requestConfig.parameters[field.name] ?? "");
+  typed = changed ? { id: field.id, type: field.type, value: field.value, caret: [field.selectionStart, field.selectionEnd] } : null;
 });
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (detail.requestConfig.elt === addButton) {
@@ -33,16 +34,20 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
     rules.lastElementChild.querySelector("[role=combobox]").focus();
   } else if (typed) {
     const field = document.getElementById(typed.id);
-    if (field?.type === typed.type) field.value = typed.value;
+    if (field?.type === typed.type) {
+      field.value = typed.value;
+      if (typed.caret[0] !== null) field.setSelectionRange(...typed.caret); // a number field has no caret to ask for
+    }
     typed = null;
   }
 });
 
-// The preview brings the errors of the rows; the fields say so too.
-document.addEventListener("htmx:oobAfterSwap", (event) => {
-  const row = event.target.closest?.(".rule");
-  const field = row?.querySelector("[name^=value-]");
-  if (!field) return;
-  if (event.target.textContent.trim()) field.setAttribute("aria-invalid", "true");
-  else field.removeAttribute("aria-invalid");
+// The preview brings the errors of the rows with it; their fields say so too.
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target.id !== "audience") return;
+  for (const error of rules.querySelectorAll(".error")) {
+    const field = error.closest(".rule").querySelector("[name^=value-]");
+    if (error.textContent.trim()) field?.setAttribute("aria-invalid", "true");
+    else field?.removeAttribute("aria-invalid");
+  }
 });

@@ -1,0 +1,218 @@
+"""Every page, as people have it: wide and narrow, light and dark, without script, by keyboard alone."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from playwright.sync_api import Page, Route, expect
+
+from engage.models import Segment
+from engage.rules import parse
+from identity.models import Application, Role, Teammate
+from tests import factories
+from tests.browser.conftest import OpenPage
+
+LONG = "Customers of a very long name " * 3 + "<b>&amp;</b> 🦄 مرحبا"
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+@pytest.fixture
+def acme(transactional_db: None) -> Application:
+    """An application with names and keys that try the layout."""
+    acme = factories.new_application().application
+    for plan, size in (("pro", 20), ("pro", 5), ("free", "n/a"), ("x" * 300, 1)):
+        factories.person(acme, {"plan": plan, "teamSize": size, "joined": "2026-01-01", "beta": True}, name=LONG[:100])
+    factories.person(acme, {"a_key_without_any_spaces_" * 4: "x", "plan": "pro"}, email="someone@example.com")
+    rule = {"trait": "plan", "operator": "equals", "value": "pro"}
+    Segment.objects.create_with_rules(acme, name="Pro users", rules=parse([rule]))
+    rules = [{"trait": "plan", "operator": "not_equals", "value": "x" * 300}] * 20
+    Segment.objects.create_with_rules(acme, name=LONG[:100], rules=parse(rules))
+    return acme
+
+
+@pytest.fixture
+def editor(acme: Application) -> Teammate:
+    return factories.teammate(acme, Role.EDITOR)
+
+
+def sign_in(page: Page, teammate: Teammate) -> None:
+    """As a browser that signed in before."""
+    client = Client()
+    client.force_login(teammate.user)
+    origin = page.evaluate("location.origin") + "/"
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": origin}])
+
+
+def paths(acme: Application) -> list[str]:
+    root = f"/{acme.slug}/engage/segments/"
+    slugs = [segment.slug for segment in Segment.objects.filter(application=acme)]
+    return [root, f"{root}?q=nothing", f"{root}create/", f"{root}traits/", *(f"{root}{slug}/" for slug in slugs)]
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_page_has_a_barrier_or_scrolls_sideways(
+    acme: Application, editor: Teammate, open_page: OpenPage, width: int, color_scheme: str
+) -> None:
+    page = open_page("/sign-in/", width=width, color_scheme=color_scheme)
+    for path in ["/sign-in/", "/password/forgotten/", *paths(acme)]:
+        page.goto(path)
+        assert page.url.endswith(path)
+        found = Axe().run(page, options=WCAG)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls sideways"
+        if path == "/password/forgotten/":
+            sign_in(page, editor)
+
+
+def test_a_segment_is_built_by_keyboard_alone(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    press = page.keyboard.press
+    page.get_by_label("Name").focus()
+    page.keyboard.type("By keyboard")
+    press("Tab")
+    page.keyboard.type("team")
+    expect(page.get_by_role("option", name="teamSize")).to_contain_text("number · 4 users")
+    press("Enter")
+    comparison = page.get_by_label("Comparison")
+    expect(comparison).to_be_enabled()
+    expect(page.get_by_role("combobox", name="Trait")).to_be_focused()
+    press("Tab")
+    page.keyboard.type("is gr")
+    press("Tab")
+    page.keyboard.type("10")
+    expect(page.get_by_role("complementary", name="Audience").locator(".big")).to_have_text("1")
+    expect(page.get_by_label("Value")).to_be_focused()
+    press("Enter")
+    expect(page.get_by_text("Created “By keyboard”: 1 user now.")).to_be_visible()
+
+
+def test_escape_leaves_the_trait_as_it_was(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    trait = page.get_by_role("combobox", name="Trait")
+    trait.fill("tea")
+    trait.press("Escape")
+    expect(trait).to_have_value("plan")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    expect(page.get_by_label("Value")).to_have_value("pro")
+
+
+def test_what_is_typed_while_a_row_comes_back_stays(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    held: list[Route] = []
+    page.route("**/rule/**", lambda route: held.append(route))
+    page.get_by_label("Comparison").select_option(label="contains")
+    value = page.get_by_label("Value")
+    value.fill("fre")
+    value.press("Home")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    audience = page.get_by_role("complementary", name="Audience")
+    expect(audience).to_contain_text("plan contains fre")
+    expect(value).to_have_value("fre")
+    expect(value).to_be_focused()
+    assert value.evaluate("field => field.selectionStart") == 0
+
+
+def test_an_older_answer_never_replaces_a_newer_one(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.route("**/preview/", hold_the_first)
+    page.get_by_label("Value").fill("free")
+    while not held:
+        page.wait_for_timeout(20)
+    page.get_by_label("Value").fill("nobody")
+    audience = page.get_by_role("complementary", name="Audience")
+    expect(audience.locator(".big")).to_have_text("0")
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(audience.locator(".big")).to_have_text("0")
+    expect(audience).to_contain_text("plan is nobody")
+
+
+def test_rules_are_removed_with_focus_kept_in_the_list(
+    acme: Application, editor: Teammate, open_page: OpenPage
+) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.get_by_role("button", name="Add rule").click()
+    expect(page.get_by_role("combobox", name="Trait").last).to_be_focused()
+    page.get_by_role("button", name="Remove rule").first.press("Enter")
+    expect(page.get_by_role("group", name="Rule", exact=True)).to_have_count(1)
+    expect(page.get_by_role("button", name="Remove rule")).to_be_focused()
+    expect(page.get_by_role("complementary", name="Audience").locator(".big")).to_have_text("5")
+
+
+def test_errors_are_said_and_marked_while_typing(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    page.get_by_role("combobox", name="Trait").fill("joined")
+    page.get_by_role("option", name="joined").click()
+    days = page.get_by_label("Number of days")
+    days.fill("0")
+    expect(page.get_by_text("Enter a whole number of days").first).to_be_visible()
+    expect(days).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#audience-status")).to_contain_text("Enter a whole number of days")
+    days.fill("30")
+    expect(page.locator(".rule .error")).to_be_hidden()
+    expect(days).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_a_segment_is_built_without_script(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/", java_script_enabled=False)
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    page.get_by_label("Name").fill("By hand")
+    page.get_by_label("Trait").select_option("teamSize")
+    page.get_by_role("button", name="Update fields and count").click()
+    page.get_by_label("Comparison").select_option(label="is greater than")
+    page.get_by_label("Value").fill("10")
+    page.get_by_role("button", name="Add rule").click()
+    page.get_by_role("button", name="Remove rule").last.click()
+    expect(page.locator(".audience .big")).to_have_text("1")
+    page.get_by_role("button", name="Create segment").click()
+    expect(page.get_by_text("Created “By hand”: 1 user now.")).to_be_visible()
+
+
+def test_search_narrows_the_list_in_place(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/")
+    search = page.get_by_label("Search segments")
+    search.press_sequentially("pro u")
+    expect(page.get_by_role("row")).to_have_count(2)
+    expect(search).to_be_focused()
+    expect(page).to_have_url(f"{page.url.split('?')[0]}?q=pro%20u")
+    page.reload()
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_role("link", name="Pro users").click()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Segments", level=1)).to_be_visible()
+
+
+def test_a_toast_says_what_was_saved(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.get_by_label("Name").fill("Professionals")
+    page.get_by_role("button", name="Save changes").click()
+    toast = page.get_by_role("status").filter(has_text="Saved “Professionals”: 3 users now.")
+    expect(toast).to_be_visible()
+    toast.get_by_role("button", name="Dismiss").click()
+    expect(toast).to_be_hidden()
