@@ -95,7 +95,7 @@ def test_from_sign_in_to_a_segment_that_counts_right(
     expect(panel.locator(".people li")).to_have_count(5)
 
     page.get_by_role("button", name="Create segment").click()
-    expect(page.get_by_role("status").filter(has_text=f"Created “Pro Plan Admins”: {count} users now.")).to_be_visible()
+    expect(page.locator(".toast", has_text=f"Created “Pro Plan Admins”: {count} users now.")).to_be_visible()
     row = page.get_by_role("row", name="Pro Plan Admins")
     expect(row).to_contain_text(
         "plan is pro and role is admin and teamSize is greater than 10 and signupDate is within"

@@ -85,7 +85,7 @@ def test_a_segment_is_built_by_keyboard_alone(acme: Application, editor: Teammat
     expect(page.get_by_role("complementary", name="Audience").locator(".big")).to_have_text("1")
     expect(page.get_by_label("Value")).to_be_focused()
     press("Enter")
-    expect(page.get_by_text("Created “By keyboard”: 1 user now.")).to_be_visible()
+    expect(page.locator(".toast", has_text="Created “By keyboard”: 1 user now.")).to_be_visible()
 
 
 def test_escape_leaves_the_trait_as_it_was(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
@@ -187,7 +187,7 @@ def test_a_segment_is_built_without_script(acme: Application, editor: Teammate, 
     page.get_by_role("button", name="Remove rule").last.click()
     expect(page.locator(".audience .big")).to_have_text("1")
     page.get_by_role("button", name="Create segment").click()
-    expect(page.get_by_text("Created “By hand”: 1 user now.")).to_be_visible()
+    expect(page.locator(".toast", has_text="Created “By hand”: 1 user now.")).to_be_visible()
 
 
 def test_search_narrows_the_list_in_place(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
@@ -212,7 +212,7 @@ def test_a_toast_says_what_was_saved(acme: Application, editor: Teammate, open_p
     page.goto(f"/{acme.slug}/engage/segments/pro-users/")
     page.get_by_label("Name").fill("Professionals")
     page.get_by_role("button", name="Save changes").click()
-    toast = page.get_by_role("status").filter(has_text="Saved “Professionals”: 3 users now.")
+    toast = page.locator(".toast", has_text="Saved “Professionals”: 3 users now.")
     expect(toast).to_be_visible()
     toast.get_by_role("button", name="Dismiss").click()
     expect(toast).to_be_hidden()
