@@ -257,8 +257,9 @@ def _demotion(program: Path, data: Path) -> tuple[list[str], dict[str, Any]]:
     user, group = _server_user()
     if user == os.geteuid():
         return [], {}
-    parents = {*program.resolve().parents, *data.resolve().parents}
-    closed = sorted(str(parent) for parent in parents if not parent.stat().st_mode & stat.S_IXOTH)
+    program, data = program.resolve(), data.resolve()
+    paths = {program, *program.parents, *data.parents}
+    closed = sorted(str(path) for path in paths if not path.stat().st_mode & stat.S_IXOTH)
     if not closed:
         return [], {"user": user, "group": group, "extra_groups": []}
     # A checkout in /root, say. That folder stays closed, but this one process may enter it. The last option extends

