@@ -349,8 +349,11 @@ def test_what_is_bad_is_dropped_or_mended_and_the_rest_is_saved(
     assert (answer.status, answer.json["success"], answer.json["applied"]) == (200, True, True)
     assert [(warning["code"], warning["field"]) for warning in answer.json["warnings"]] == warnings
     assert all(warning.keys() == {"code", "field", "message"} for warning in answer.json["warnings"])
-    stored = Person.objects.values("email", "name", "traits").get()
-    assert stored == REST | changed
+    batch = api.batch({"id": "u2"} | REST | sent)
+    assert batch.json == {"success": True, "applied": 1, "ignored": 0, "rejected": []}
+    for external_id in ("u1", "u2"):
+        stored = Person.objects.values("email", "name", "traits").get(external_id=external_id)
+        assert stored == REST | changed
     assert set(Trait.objects.values_list("key", flat=True)) == set(stored["traits"])
 
 
@@ -652,7 +655,7 @@ def test_a_database_that_is_away_is_503_and_try_again(
 
 # Whatever is sent
 
-texts = st.text(st.characters(exclude_categories=()), max_size=8)
+texts = st.text(st.characters(exclude_categories=()), max_size=8) | st.sampled_from(["\0", "\ud800", "a\udfffb"])
 names = texts | st.sampled_from(
     ["id", "email", "name", "traits", "timestamp", "type", "batch", "plan", "__proto__", "$x"]
 )

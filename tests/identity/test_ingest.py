@@ -146,10 +146,10 @@ def test_last_seen_moves_in_steps(application: Application) -> None:
     assert stored(application).last_seen == NOW + LAST_SEEN_STEP
 
 
-def test_last_seen_moves_with_any_change(application: Application) -> None:
+def test_last_seen_moves_with_any_change_and_first_seen_stays(application: Application) -> None:
     identify(application)
     identify(application, now=NOW + timedelta(seconds=1), traits={"plan": "pro"})
-    assert stored(application).last_seen == NOW + timedelta(seconds=1)
+    assert (stored(application).first_seen, stored(application).last_seen) == (NOW, NOW + timedelta(seconds=1))
 
 
 # Batches
