@@ -184,7 +184,7 @@ def _number_in(text: str) -> int | float | None:
 def _date_in(value: Value) -> str | None:
     """Seconds since 1970 if they have 10 digits, milliseconds if they have 13."""
     digits = str(value)
-    if isinstance(value, bool) or not _epoch.fullmatch(digits):
+    if not _epoch.fullmatch(digits):
         return None
     return format_instant(_epoch_start + timedelta(milliseconds=int(digits) * (1000 if len(digits) == 10 else 1)))
 
