@@ -288,7 +288,10 @@ def _checked(raw: object) -> Value:
     try:
         made = values.canonical(raw)
     except values.NotAValue as error:
-        raise InvalidValue(error.problem.message) from error
+        if isinstance(raw, (int, float)):
+            limit = f"{values.NUMBER_LIMIT:,}"
+            raise InvalidValue(f"Enter a number between -{limit} and {limit}.") from error
+        raise InvalidValue("Enter a text, a number, true or false.") from error
     if made.value is None:
         raise InvalidValue("Enter a value.")
     if made.problems:

@@ -66,12 +66,16 @@ class RuleError:
     field: str
     message: str
 
+    def __str__(self) -> str:
+        place = self.field if self.index is None else f"rule {self.index}, {self.field}"
+        return f"{place}: {self.message}"
+
 
 class InvalidRules(ValueError):
     """Raised for rules that can't be accepted; `errors` names every one of them."""
 
     def __init__(self, errors: Sequence[RuleError]) -> None:
-        super().__init__("; ".join(f"rule {error.index}, {error.field}: {error.message}" for error in errors))
+        super().__init__("; ".join(map(str, errors)))
         self.errors = tuple(errors)
 
 
