@@ -1,4 +1,8 @@
+import os
+from urllib.parse import quote
+
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 
@@ -6,3 +10,17 @@ from pytest_django import Settings
 def quick_passwords(settings: Settings) -> None:
     """Hash passwords in no time: every application has an owner with one, and a safe hash takes a third of a second."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """For a process of its own that works on the database of the test."""
+    user, password, host, port, name = (
+        quote(str(connection.settings_dict[part]), safe="") for part in ("USER", "PASSWORD", "HOST", "PORT", "NAME")
+    )
+    return os.environ | {
+        "DATABASE_URL": f"postgresql://{user}:{password}@{host}:{port}/{name}",
+        "DJANGO_SETTINGS_MODULE": "callout_site.settings",
+        "CALLOUT_URL": "http://127.0.0.1",
+        "SECRET_KEY": "for this test",
+    }

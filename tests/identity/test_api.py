@@ -3,7 +3,6 @@
 import http.client
 import io
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from django.db import connection
@@ -705,19 +703,11 @@ def test_nothing_that_is_sent_is_a_failure(api: Api, path: str, body: bytes) -> 
 
 
 @pytest.fixture
-def server(transactional_db: None) -> Iterator[tuple[str, int]]:
-    database = connection.settings_dict
-    user = f"{quote(database['USER'], safe='')}:{quote(database['PASSWORD'], safe='')}"
-    host = f"{quote(database['HOST'], safe='')}:{database['PORT']}"
-    environ = os.environ | {
-        "DATABASE_URL": f"postgresql://{user}@{host}/{database['NAME']}",
-        "SECRET_KEY": "for this test",
-        "CALLOUT_URL": "http://127.0.0.1",
-    }
+def server(process_environment: dict[str, str]) -> Iterator[tuple[str, int]]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [sys.executable, "-m", "gunicorn", "callout_site.wsgi", "--log-level", "error", "--threads", "2"]
         command += ["--bind", f"fd://{listener.fileno()}", "--no-control-socket"]
-        with subprocess.Popen(command, env=environ, pass_fds=[listener.fileno()]) as process:
+        with subprocess.Popen(command, env=process_environment, pass_fds=[listener.fileno()]) as process:
             yield listener.getsockname()
             process.terminate()
 

@@ -1,7 +1,10 @@
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -109,6 +112,25 @@ def test_what_could_not_be_written_is_kept(
     assert seen(application) == {"plan": LATER, "seats": LATER + timedelta(seconds=1)}
     key.refresh_from_db()
     assert key.last_used_at == LATER
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_ends_writes_what_it_has_noted(
+    application: Application, process_environment: dict[str, str]
+) -> None:
+    key = application.keys.earliest("pk")
+    program = f"""
+import datetime, django
+django.setup()
+from identity import tally
+tally.start()
+tally.note_key({key.pk}, datetime.datetime.fromisoformat("{NOW.isoformat()}"))
+"""
+    subprocess.run(
+        [sys.executable, "-c", program], env=process_environment, cwd=settings.BASE_DIR, check=True, timeout=20
+    )
+    key.refresh_from_db()
+    assert key.last_used_at == NOW
 
 
 def test_a_trait_or_key_that_is_gone_does_no_harm(application: Application) -> None:
