@@ -90,13 +90,13 @@ _FIRST = (
     " Sara Sofia Tariq Tomás Uma Vera Viktor Wei Yusuf Zoë"
 ).split()
 _LAST = (
-    "Adeyemi Andersson Bauer Bianchi Bravo Chen Costa Dubois Eriksen Fischer García Haddad Hansen Ito Jensen Kimura Klein"
-    " Kowalski Kumar Lee Lindberg Lopez Mensah Meyer Moreau Müller Nakamura Nguyen Novak Okafor Olsen Park Patel Petrov"
-    " Rossi Said Sato Schmidt Silva Singh Smith Tanaka Torres Varga Weber Wong Yılmaz Zimmermann"
+    "Adeyemi Andersson Bauer Bianchi Bravo Chen Costa Dubois Eriksen Fischer García Haddad Hansen Ito Jensen Kimura"
+    " Klein Kowalski Kumar Lee Lindberg Lopez Mensah Meyer Moreau Müller Nakamura Nguyen Novak Okafor Olsen Park Patel"
+    " Petrov Rossi Said Sato Schmidt Silva Singh Smith Tanaka Torres Varga Weber Wong Yılmaz Zimmermann"
 ).split()
 _COMPANIES = (
-    "Northwind Kumo Atlas Brightline Fjord Lumen Oakridge Papertrail Quanta Redwood Sable Tidewater Umbra Vantage Willow"
-    " Zephyr Acorn Beacon Cobalt Driftwood Ember Foxglove Granite Harbor"
+    "Northwind Kumo Atlas Brightline Fjord Lumen Oakridge Papertrail Quanta Redwood Sable Tidewater Umbra Vantage"
+    " Willow Zephyr Acorn Beacon Cobalt Driftwood Ember Foxglove Granite Harbor"
 ).split()
 _COUNTRIES = {
     "US": 31,

@@ -10,7 +10,6 @@ from django.core.management.utils import get_random_secret_key
 
 from callout_site import embedded_postgres
 
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Where people reach this installation. Host names, secure cookies and links in e-mails follow from it.
@@ -135,5 +134,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # A call with a wrong key is the caller's business, not a line in the operator's log.
+    "loggers": {"django.request": {"level": "ERROR"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
 }

@@ -7,6 +7,7 @@ import sys
 from django.core.wsgi import get_wsgi_application
 
 from callout_site import database_url
+from identity import tally
 
 
 def _refuse(reason: str) -> None:
@@ -26,6 +27,7 @@ except database_url.BadDatabaseURL as error:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callout_site.settings")
 application = get_wsgi_application()
+tally.start()
 # All that has been loaded stays until the end. Frozen, it is no longer walked by each full collection, which cuts the
 # slowest requests by a third.
 gc.freeze()

