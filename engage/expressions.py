@@ -3,10 +3,12 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, F, Func, JSONField, TextField, Value
 from django.db.models.expressions import Expression
-from django.db.models.functions import Cast
+from django.db.models.sql.compiler import SQLCompiler
 
 from identity.values import Value as CanonicalValue
 
@@ -17,6 +19,26 @@ class Field:
 
     json: Expression  # jsonb
     text: Expression  # the same as text, also numbers and booleans; compares by code point
+
+
+class Text(Value):
+    """A text that is handed over beside the statement, and need not be guessed to be one."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, output_field=TextField())
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        return "%s::text", [self.value]
+
+
+class Json(Value):
+    """A canonical value as jsonb, handed over in the same way."""
+
+    def __init__(self, value: CanonicalValue) -> None:
+        super().__init__(json.dumps(value), output_field=JSONField())
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        return "%s::jsonb", [self.value]
 
 
 class Comparison(Func):
@@ -60,7 +82,7 @@ class IsType(Comparison):
     """Whether a jsonb value is of the JSON type named: string, number, boolean."""
 
     def __init__(self, json: Expression, json_type: str) -> None:
-        super().__init__(Func(json, function="jsonb_typeof", output_field=TextField()), "=", text(json_type))
+        super().__init__(Func(json, function="jsonb_typeof", output_field=TextField()), "=", Text(json_type))
 
 
 class ContainsText(Func):
@@ -74,7 +96,7 @@ class HasShape(Comparison):
     """Whether a whole text is of a regular shape."""
 
     def __init__(self, left: Expression, shape: str) -> None:
-        super().__init__(left, "~", text(f"^{shape}$"))
+        super().__init__(left, "~", Text(f"^{shape}$"))
 
 
 class FoldAscii(Func):
@@ -110,17 +132,9 @@ class _ToJson(Func):
     function = "to_jsonb"
 
 
-def text(value: str) -> Expression:
-    return Cast(Value(value), TextField())
-
-
-def jsonb(value: CanonicalValue) -> Expression:
-    return Func(Value(json.dumps(value)), template="%(expressions)s::jsonb", output_field=JSONField())
-
-
 def trait_field(column: F, key: str) -> Field:
     """The trait `key` in the jsonb object `column`. A key is always text, also one that looks like a number."""
-    return Field(json=_Member(column, text(key)), text=_ByCodePoint(_MemberText(column, text(key))))
+    return Field(json=_Member(column, Text(key)), text=_ByCodePoint(_MemberText(column, Text(key))))
 
 
 def text_field(column: Expression | F) -> Field:

@@ -21,8 +21,8 @@ from engage.expressions import (
     IsNotTrue,
     IsPresent,
     IsType,
-    jsonb,
-    text,
+    Json,
+    Text,
 )
 from identity import values
 from identity.values import Kind, Value
@@ -105,7 +105,7 @@ class Equals(Operator[Value]):
         return values.same(actual, value)
 
     def condition(self, field: Field, value: Value, moment: Moment) -> Expression:
-        return Comparison(field.json, "=", jsonb(value))
+        return Comparison(field.json, "=", Json(value))
 
 
 class NotEquals(Equals):
@@ -138,7 +138,7 @@ class Contains(Operator[str]):
         return isinstance(actual, str) and value.encode().lower() in actual.encode().lower()
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return All(IsType(field.json, "string"), ContainsText(FoldAscii(field.text), FoldAscii(text(value))))
+        return All(IsType(field.json, "string"), ContainsText(FoldAscii(field.text), FoldAscii(Text(value))))
 
 
 class _NumberComparison(Operator[int | float]):
@@ -162,7 +162,7 @@ class GreaterThan(_NumberComparison):
         return _is_number(actual) and actual > value
 
     def condition(self, field: Field, value: int | float, moment: Moment) -> Expression:
-        return All(IsType(field.json, "number"), Comparison(field.json, ">", jsonb(value)))
+        return All(IsType(field.json, "number"), Comparison(field.json, ">", Json(value)))
 
 
 class LessThan(_NumberComparison):
@@ -173,7 +173,7 @@ class LessThan(_NumberComparison):
         return _is_number(actual) and actual < value
 
     def condition(self, field: Field, value: int | float, moment: Moment) -> Expression:
-        return All(IsType(field.json, "number"), Comparison(field.json, "<", jsonb(value)))
+        return All(IsType(field.json, "number"), Comparison(field.json, "<", Json(value)))
 
 
 class WithinLastDays(Operator[int]):
@@ -259,7 +259,7 @@ class Window:
         def within(bounds: tuple[str, str], shape: str) -> Expression:
             # The cheap comparisons first; the shape is looked at only for what they let through. Nothing but a string
             # has it, so the type needs no look.
-            low, high = map(text, bounds)
+            low, high = map(Text, bounds)
             return All(
                 Comparison(field.text, ">=", low), Comparison(field.text, "<=", high), HasShape(field.text, shape)
             )
@@ -288,10 +288,7 @@ def _checked(raw: object) -> Value:
     try:
         made = values.canonical(raw)
     except values.NotAValue as error:
-        if isinstance(raw, (int, float)):
-            limit = f"{values.NUMBER_LIMIT:,}"
-            raise InvalidValue(f"Enter a number between -{limit} and {limit}.") from error
-        raise InvalidValue("Enter a text, a number, true or false.") from error
+        raise InvalidValue(error.problem.message) from error
     if made.value is None:
         raise InvalidValue("Enter a value.")
     if made.problems:

@@ -245,6 +245,7 @@ def edges(days: int, now: datetime, zone: ZoneInfo) -> tuple[list[datetime], lis
     instants = [bound + slip for bound in bounds for slip in (timedelta(), *_BESIDE)]
     today = now.astimezone(zone).date()
     plain = [(today + timedelta(days=by + slip)).isoformat() for by in (-days, 0, 1, days) for slip in _DAYS_BESIDE]
+    plain += [f"{plain[0]}/{plain[-1]}", f"{plain[-1]} {plain[0]}", f"{plain[5]}\n"]
     return instants, plain
 
 

@@ -311,6 +311,8 @@ def test_window_takes_dates_by_their_shape_and_parses_none(who: Who) -> None:
         "no such month": "2025-99-99",
         "line": "2025-08-15\n",
         "text": "since 2025-08-15",
+        "two days": "2025-08-10/2025-08-11",
+        "two moments": "2025-08-10 2025-08-10T09:30:00.000Z",
         "short": "2025-8-15",
         "without zone": "2025-08-15T09:30:00",
         "number": 20250815,
