@@ -1,8 +1,10 @@
 """What a DATABASE_URL must be, said before anything uses it: the settings would answer with a traceback."""
 
 import dj_database_url
+from psycopg import pq
 
 EXAMPLE = "postgresql://user:password@localhost:5432/callout"
+KNOWN_OPTIONS = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
 
 
 class BadDatabaseURL(ValueError):
@@ -22,6 +24,8 @@ def check(address: str) -> None:
             problem = "Callout needs PostgreSQL, and DATABASE_URL names another kind of database"
         elif not database["NAME"]:
             problem = "DATABASE_URL names no database after the host"
+        elif database.get("OPTIONS", {}).keys() - KNOWN_OPTIONS:
+            problem = "DATABASE_URL has an option after the ? that PostgreSQL does not know"
         else:
             return
     raise BadDatabaseURL(f"{problem}. For example: {EXAMPLE}")

@@ -27,6 +27,7 @@ def test_accepts_what_leads_to_a_database(address: str) -> None:
         ("postgresql://user:s3cret@[host/callout", "cannot be read"),
         ("postgresql://user:s3/cret@host/callout", "cannot be read"),
         ("postgresql://user:s3cret@host:99999/callout", "cannot be read"),
+        ("postgresql://user:s3cret@host/callout?s3=1", "has an option after"),
     ],
 )
 def test_says_what_is_wrong_but_never_the_address(address: str, says: str) -> None:

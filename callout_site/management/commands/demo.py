@@ -58,10 +58,12 @@ class Command(BaseCommand):
                 signal.signal(number, interrupt_once)
         try:
             listener = listen(port)
+            origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            settings.CALLOUT_URL = origin  # where links in e-mails lead
             check_database(fresh)
             self.say("Starting Callout. The first time takes a few seconds more.")
             access = prepare(fresh)
-            ready = READY.format(origin=f"http://127.0.0.1:{listener.getsockname()[1]}", **asdict(access))
+            ready = READY.format(origin=origin, **asdict(access))
             Server(listener, when_ready=lambda _: self.say(ready), on_exit=lambda _: self.say("Stopped.")).run()
         except KeyboardInterrupt:
             self.say("Stopped.")
