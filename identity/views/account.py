@@ -34,8 +34,12 @@ class PasswordForgotten(auth.PasswordResetView):
     subject_template_name = "identity/mail/password_subject.txt"
     email_template_name = "identity/mail/password.txt"
     success_url = reverse_lazy("password_forgotten_sent")
-    # The link leads where the operator says, not to whatever host the request named.
-    extra_email_context = {"callout_url": settings.CALLOUT_URL, "days": settings.PASSWORD_RESET_TIMEOUT // 86_400}
+
+    def form_valid(self, form: ForgottenPasswordForm) -> HttpResponse:
+        # The link leads where the operator says, not to whatever host the request named.
+        days = settings.PASSWORD_RESET_TIMEOUT // 86_400
+        self.extra_email_context = {"callout_url": settings.CALLOUT_URL, "days": days}
+        return super().form_valid(form)
 
 
 class PasswordForgottenSent(auth.PasswordResetDoneView):
