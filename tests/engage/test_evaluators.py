@@ -241,9 +241,7 @@ def test_greater_than_leaves_out_the_number_itself_and_all_that_is_no_number(who
     assert who(NUMBERS, "greater_than", 10) == {"ten and a bit", "eleven", "largest"}
     assert who(NUMBERS, "greater_than", 2**53 - 1) == {"largest"}
     assert who(NUMBERS, "greater_than", 2**53) == set()
-    assert who(NUMBERS, "greater_than", 0) == {
-        "tiny", "nine", "ten", "ten and a bit", "eleven", "largest",
-    }  # fmt: skip
+    assert who(NUMBERS, "greater_than", 0) == {"tiny", "nine", "ten", "ten and a bit", "eleven", "largest"}
 
 
 def test_less_than_leaves_out_the_number_itself_and_all_that_is_no_number(who: Who) -> None:
