@@ -288,6 +288,8 @@ def _checked(raw: object) -> Value:
     try:
         made = values.canonical(raw)
     except values.NotAValue as error:
+        if error.problem.code == "number_out_of_range":
+            raise InvalidValue(f"Enter a number of at most {values.NUMBER_LIMIT:,}.") from error
         raise InvalidValue(error.problem.message) from error
     if made.value is None:
         raise InvalidValue("Enter a value.")

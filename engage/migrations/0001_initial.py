@@ -59,10 +59,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("is_everyone", True), ("name", "Everyone"), ("rules", []), ("slug", "everyone")),
-                            models.Q(("is_everyone", False), models.Q(("rules", []), _negated=True)),
+                            models.Q(
+                                ("is_everyone", False),
+                                ("rules__contains", []),
+                                models.Q(("rules", []), _negated=True),
+                                models.Q(("slug", "everyone"), _negated=True),
+                                models.Q(("name", ""), _negated=True),
+                            ),
                             _connector="OR",
                         ),
                         name="segment_everyone_or_rules",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("slug__in", ["create", "preview", "rule", "traits"]), _negated=True),
+                        name="segment_slug_is_free",
                     ),
                 ],
             },

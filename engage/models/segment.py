@@ -23,6 +23,12 @@ class BuiltInSegment(Exception):
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Raises BuiltInSegment when Everyone is among them. It goes only with its application."""
+        if self.filter(is_everyone=True).exists():
+            raise BuiltInSegment("Everyone can't be deleted.")
+        return super().delete()
+
     def create_everyone(self, application: Application) -> "Segment":
         return self.create(application=application, name="Everyone", slug="everyone", is_everyone=True, rules=[])
 
@@ -76,12 +82,14 @@ class Segment(models.Model):
                 violation_error_message="There is a segment with this name.",
             ),
             models.UniqueConstraint(fields=["application"], condition=Q(is_everyone=True), name="segment_one_everyone"),
-            # Only Everyone has no rules, and it is never anything but Everyone.
+            # Only Everyone has no rules, and it is never anything but Everyone; all others have a list of them: `@>` with
+            # an empty list is true of lists alone.
             models.CheckConstraint(
                 condition=Q(is_everyone=True, name="Everyone", slug="everyone", rules=[])
-                | (Q(is_everyone=False) & ~Q(rules=[])),
+                | (Q(is_everyone=False, rules__contains=[]) & ~Q(rules=[]) & ~Q(slug="everyone") & ~Q(name="")),
                 name="segment_everyone_or_rules",
             ),
+            models.CheckConstraint(condition=~Q(slug__in=sorted(RESERVED_SLUGS)), name="segment_slug_is_free"),
         ]
 
     def __str__(self) -> str:

@@ -250,3 +250,29 @@ def test_slug_stays_when_the_name_changes(pro: Segment, user: User) -> None:
     other = Segment.objects.create_with_rules(pro.application, name="Pro users", rules=PRO)
     pro.refresh_from_db()
     assert (pro.slug, other.slug) == ("pro-users", "pro-users-2")
+
+
+def test_everyone_is_not_unmarked(everyone: Segment) -> None:
+    rows = Segment.objects.filter(pk=everyone.pk)
+    refused(lambda: rows.update(is_everyone=False, name="Somebody", rules=dump(PRO)), "segment_everyone_or_rules")
+    everyone.is_everyone = False
+    refused(everyone.save, "segment_everyone_or_rules")
+
+
+def test_everyone_is_not_deleted_among_others(application: Application, pro: Segment) -> None:
+    with pytest.raises(BuiltInSegment):
+        Segment.objects.filter(application=application).delete()
+    assert Segment.objects.filter(application=application).count() == 2
+    assert Segment.objects.filter(pk=pro.pk).delete()[0] == 1
+
+
+@pytest.mark.parametrize("rules", [{}, {"0": 1}, "x", 1, True])
+def test_rules_are_a_list(pro: Segment, rules: object) -> None:
+    refused(lambda: Segment.objects.filter(pk=pro.pk).update(rules=rules), "segment_everyone_or_rules")
+
+
+def test_nameless_segments_and_reserved_slugs_are_refused(pro: Segment) -> None:
+    rows = Segment.objects.filter(pk=pro.pk)
+    refused(lambda: rows.update(name=""), "segment_everyone_or_rules")
+    for slug in RESERVED_SLUGS:
+        refused(lambda slug=slug: rows.update(slug=slug), "segment_slug_is_free")  # type: ignore[misc]
