@@ -16,7 +16,7 @@ from identity.models import Application, Key, Trait, User
 from identity.payloads import parse_identify
 
 EMAIL = "maya@acme.test"
-# Known to everyone, and good only on the machine that runs the demo, where it serves no other.
+# Known to everyone: good only for the embedded database, which nothing but the demo serves.
 PASSWORD = "callout-demo"  # noqa: S105
 USERS = 5_000
 BATCH = 1_000
@@ -32,20 +32,29 @@ class DemoAccess:
     path: str
 
 
+class NotTheDemo(Exception):
+    """Raised when the database has an application of this name that is somebody's own."""
+
+
 @transaction.atomic
-def fill() -> DemoAccess:
-    """Make the application Acme with its users and segments, all or nothing; when it is there, leave it as it is."""
+def fill(password: str = PASSWORD) -> DemoAccess:
+    """Make the application Acme with its users and segments, all or nothing; when it is there, leave it as it is.
+    Either way its owner signs in with `password`. Raises NotTheDemo."""
     acme = Application.objects.filter(slug="acme").first() or _make()
+    maya = User.objects.filter(email=EMAIL, teammates__application=acme).first()
+    if maya is None:
+        raise NotTheDemo("This database has an application “acme” of its own. Give the demo another database.")
+    if not maya.check_password(password):
+        maya.set_password(password)
+        maya.must_choose_password = False
+        maya.save()
     key = Key.objects.live().exclude(public_text="").filter(application=acme).earliest("created_at")
-    return DemoAccess(EMAIL, PASSWORD, key.public_text, f"/{acme.slug}/engage/segments/")
+    return DemoAccess(EMAIL, password, key.public_text, f"/{acme.slug}/engage/segments/")
 
 
 def _make() -> Application:
     acme = create_application(name="Acme", owner_email=EMAIL, time_zone="Europe/Berlin").application
-    maya = User.objects.get(email=EMAIL)
-    maya.set_password(PASSWORD)
-    maya.must_choose_password = False
-    maya.save()
+    owner = User.objects.get(email=EMAIL)
     now = timezone.now()
     users = _users(random.Random(2026), now)  # noqa: S311 - the same users each time, not secrets
     for start in range(0, USERS, BATCH):
@@ -55,7 +64,7 @@ def _make() -> Application:
     for key, description in DESCRIPTIONS.items():
         Trait.objects.filter(application=acme, key=key).update(description=description)
     for name, rules in SEGMENTS.items():
-        Segment.objects.create_with_rules(acme, name=name, rules=parse(rules), created_by=maya)
+        Segment.objects.create_with_rules(acme, name=name, rules=parse(rules), created_by=owner)
     return acme
 
 

@@ -32,7 +32,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.humanize",
     "django.contrib.messages",
-    "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "csp",
@@ -76,7 +75,7 @@ TEMPLATES = [
 ]
 
 # Importing settings starts nothing: the embedded server's address is known before it runs.
-# Whatever else happens, a database that is away costs a caller two seconds, not a hang.
+# A database that is away costs a new connection two seconds, not a hang.
 DATABASES = {
     "default": dj_database_url.parse(
         os.environ.get("DATABASE_URL") or embedded_postgres.url(BASE_DIR), conn_max_age=60, conn_health_checks=True
@@ -111,11 +110,10 @@ USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# No collecting step: the process finds the files where they lie, and serves them with an age and an ETag.
+# No collecting step: the process finds the files where they lie, and asks browsers to look again each minute.
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_MAX_AGE = 3600
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -54,11 +54,12 @@ class Row:
     def sent(cls, row_id: str, data: QueryDict, kinds: Kinds) -> "Row":
         """A row as it was posted. With another trait than the one that its kind was for, it takes the new trait's kind,
         keeps the operator if that is still offered, and forgets the value."""
-        trait = data.get(f"trait-{row_id}", "")
+        # Forms send line breaks as CR LF; a key that has one has it as it came.
+        trait = data.get(f"trait-{row_id}", "").replace("\r\n", "\n")
         operator = data.get(f"operator-{row_id}", "")
         value = data.get(f"value-{row_id}", "")
         kind = data.get(f"kind-{row_id}", "")
-        trait_before = data.get(f"trait-before-{row_id}", "")
+        trait_before = data.get(f"trait-before-{row_id}", "").replace("\r\n", "\n")
         if trait == trait_before and kind in set(Kind):
             row = cls(row_id, Kind(kind), trait, operator, value)
         else:

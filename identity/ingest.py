@@ -74,7 +74,8 @@ def identify(application_id: uuid.UUID, call: Identify, *, now: datetime) -> lis
 
 
 def identify_many(application_id: uuid.UUID, calls: Sequence[Identify], *, now: datetime) -> list[list[CallWarning]]:
-    """Create or update users, all or none, as if the calls came one after the other. Returns each call's warnings."""
+    """Create or update users, all or none. Of two calls for one user, the later one counts where both say something.
+    Returns each call's warnings."""
     warnings = [list(call.warnings) for call in calls]
     known = caches.traits(application_id)
     patches = [_canonical_traits(call, known, noted) for call, noted in zip(calls, warnings, strict=True)]

@@ -51,6 +51,9 @@ class WholePageMiddleware:
             target = urlsplit(response.url).path
             if target in (resolve_url("sign_in"), resolve_url("password_first")):
                 # Afterwards back to the page that is open, of which the request wanted only a part.
-                page = urlsplit(request.headers.get("HX-Current-URL", ""))._replace(scheme="", netloc="").geturl()
+                try:
+                    page = urlsplit(request.headers.get("HX-Current-URL", ""))._replace(scheme="", netloc="").geturl()
+                except ValueError:  # no address at all
+                    page = ""
                 return HttpResponseClientRedirect(redirect_to_login(page or "/", target).url)
         return response

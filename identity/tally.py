@@ -3,6 +3,7 @@ memory, and one statement every ten seconds writes it down. With a killed worker
 
 import atexit
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -57,7 +58,7 @@ def _write(table: str, column: str, noted: Mapping[int, datetime], also: str = "
     if not noted:
         return
     # Rows are locked in the order of their ids, so that workers that flush at once never wait in a circle.
-    ids = sorted(noted)
+    ids = list(noted)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -73,8 +74,13 @@ def _write(table: str, column: str, noted: Mapping[int, datetime], also: str = "
 
 def start() -> None:
     """Begin to flush every ten seconds, and once more at the end. Called by whoever serves, once in each worker."""
-    threading.Thread(target=_run, name="tally", daemon=True).start()
+    _start_thread()
+    os.register_at_fork(after_in_child=_start_thread)  # no thread survives a fork
     atexit.register(_try_to_flush)
+
+
+def _start_thread() -> None:
+    threading.Thread(target=_run, name="tally", daemon=True).start()
 
 
 def _run() -> None:

@@ -100,6 +100,7 @@ class SearchSelect extends HTMLElement {
   }
 
   onKey(event) {
+    if (event.isComposing) return; // the keys belong to the input method
     const isOpen = !this.list.hidden;
     const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (move) {

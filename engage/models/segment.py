@@ -82,8 +82,8 @@ class Segment(models.Model):
                 violation_error_message="There is a segment with this name.",
             ),
             models.UniqueConstraint(fields=["application"], condition=Q(is_everyone=True), name="segment_one_everyone"),
-            # Only Everyone has no rules, and it is never anything but Everyone; all others have a list of them: `@>` with
-            # an empty list is true of lists alone.
+            # Only Everyone has no rules, and it is never anything but Everyone; all others have a list of them, since
+            # `@>` with an empty list is true of lists alone.
             models.CheckConstraint(
                 condition=Q(is_everyone=True, name="Everyone", slug="everyone", rules=[])
                 | (Q(is_everyone=False, rules__contains=[]) & ~Q(rules=[]) & ~Q(slug="everyone") & ~Q(name="")),

@@ -1,6 +1,7 @@
 """Engage > Segments: the list, and the builder with its live audience."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm
 from engage.models import Segment
 from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError
 from identity.models import Application, Trait
-from identity.values import Kind
+from identity.values import UNSTORABLE, Kind
 from identity.views.access import Access, for_teammates
 
 PER_PAGE = 50
@@ -29,7 +30,7 @@ PER_PAGE = 50
 @for_teammates
 def segments(request: HttpRequest, access: Access) -> HttpResponse:
     application = access.application
-    search = request.GET.get("q", "").strip()
+    search = searched(request)
     found = Segment.objects.filter(application=application).select_related("changed_by")
     page = Paginator(found.filter(name__icontains=search), PER_PAGE).get_page(request.GET.get("page"))
     template = "engage/_segment_table.html" if request.htmx else "engage/segments.html"  # type: ignore[attr-defined]
@@ -42,6 +43,11 @@ def segments(request: HttpRequest, access: Access) -> HttpResponse:
         sizes=sizes(application, list(page.object_list)),
         total=Census(application).total,
     )
+
+
+def searched(request: HttpRequest) -> str:
+    """What the page's search asks for, without what no text can hold."""
+    return UNSTORABLE.sub("", request.GET.get("q", "")).strip()
 
 
 def tabs(application: Application) -> dict[str, int]:
@@ -84,7 +90,7 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
     task = request.POST.get("do", "save")
     if task == "save":
         form = SegmentForm(request.POST, application=access.application, segment=segment, rule_set=rule_set)
-        if form.is_valid() and _save(access, form):
+        if form.is_valid() and save(access, form):
             messages.success(request, _saved(access, form))
             return redirect("segments", access.application.slug)
         return _builder_page(request, access, census, form, rule_set.errors, status=422)
@@ -100,7 +106,7 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
     return _builder_page(request, access, census, form, form.rule_set.errors_while_typing())
 
 
-def _save(access: Access, form: SegmentForm) -> bool:
+def save(access: Access, form: SegmentForm) -> bool:
     """Create or change the segment; False, with the error in the form, when someone took its name just now."""
     name, rules = form.cleaned_data["name"], form.rule_set.rules
     try:
@@ -130,6 +136,7 @@ def _builder_page(
     status: int = 200,
 ) -> HttpResponse:
     rule_set = form.rule_set
+    suggest = functools.cache(functools.partial(common_strings, access.application))  # once for each trait
     return access.page(
         request,
         "engage/builder.html",
@@ -138,23 +145,23 @@ def _builder_page(
         segment=form.segment,
         rule_set=rule_set,
         limit=RULES_LIMIT,
-        rows=[_row_context(access.application, census, row, errors.get(row.id)) for row in rule_set.rows],
+        rows=[_row_context(census, suggest, row, errors.get(row.id)) for row in rule_set.rows],
         audience=audience(access.application, rule_set.rules),
     )
 
 
-def _row_context(application: Application, census: Census, row: Row, error: RuleError | None) -> dict[str, Any]:
+def _row_context(
+    census: Census, suggest: Callable[[str], list[tuple[str, int]]], row: Row, error: RuleError | None
+) -> dict[str, Any]:
     """What the fragment of one row needs."""
-    built_in = BUILT_IN_PROPERTIES.values()
-    known = {counted.trait.key for counted in census.traits} | BUILT_IN_PROPERTIES.keys()
-    suggests = row.value_kind is Kind.STRING and row.trait not in BUILT_IN_PROPERTIES
+    is_observed = any(counted.trait.key == row.trait for counted in census.traits)
     return {
         "row": row,
         "error": error,
         "traits": census.traits,
-        "built_in": built_in,
-        "unknown_trait": row.trait if row.trait not in known else "",
-        "suggestions": common_strings(application, row.trait) if suggests else [],
+        "built_in": BUILT_IN_PROPERTIES.values(),
+        "unknown_trait": "" if is_observed or row.trait in BUILT_IN_PROPERTIES else row.trait,
+        "suggestions": suggest(row.trait) if is_observed and row.value_kind is Kind.STRING else [],
     }
 
 
@@ -181,6 +188,6 @@ def rule_row(request: HttpRequest, access: Access) -> HttpResponse:
     census = Census(access.application)
     wanted = request.GET.get("row", "")
     row = next((row for row in RuleSet.sent(request.POST, census.kind).rows if row.id == wanted), None) or Row.blank()
-    context = _row_context(access.application, census, row, None)
+    context = _row_context(census, functools.partial(common_strings, access.application), row, None)
     # Counted again only now, so that the new operator never meets the old value.
     return trigger_client_event(access.page(request, "engage/_rule.html", **context), "rules-changed", after="settle")

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from engage.census import Census
-from engage.views.segments import tabs
+from engage.views.segments import searched, tabs
 from identity.models import Key
 from identity.views.access import Access, for_teammates
 
@@ -16,7 +16,7 @@ PER_PAGE = 50
 @for_teammates
 def traits(request: HttpRequest, access: Access) -> HttpResponse:
     application = access.application
-    search = request.GET.get("q", "").strip()
+    search = searched(request)
     census = Census(application)
     found = [
         counted

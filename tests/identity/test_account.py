@@ -500,3 +500,9 @@ class TestErrorPages:
         page = response.content.decode()
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page)
         assert not re.search(r"<script(?![^>]* src=)", page)
+
+
+def test_a_current_page_that_is_no_address_does_no_harm(client: Client, db: None) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://["}
+    response = client.get("/", headers=headers)
+    assert response["HX-Redirect"] == "/sign-in/?next=/"

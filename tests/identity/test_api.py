@@ -745,3 +745,13 @@ def test_gunicorn_hands_over_chunks(server: tuple[str, int], client: Client) -> 
     status, answer = exchange(server, head, b"10001\r\n" + b" " * 0x10001 + b"\r\n0\r\n\r\n")
     assert (status, answer["code"]) == (413, "too_large")
     assert api.stored() == {"u1": {}}
+
+
+def test_an_unknown_host_gets_json_from_the_api(client: Client) -> None:
+    response = client.get("/v1/health", headers={"Host": "10.0.0.5"})
+    assert response.status_code == 400
+    assert response.json()["code"] == "invalid_request"
+
+
+def test_health_answers_head_too(client: Client, db: None) -> None:
+    assert client.head("/v1/health").status_code == 200

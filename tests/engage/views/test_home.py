@@ -25,5 +25,7 @@ def test_without_an_application_home_says_how_to_get_one(db: None) -> None:
 def test_pages_carry_a_strict_policy(editor: SignedIn) -> None:
     policy = editor.client.get(editor.path())["Content-Security-Policy"]
     assert "default-src 'self'" in policy
+    assert "form-action 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert "style=" not in text(editor.client.get(editor.path()))

@@ -1,10 +1,19 @@
 """Engage > Segments: the list, the builder, its preview and its rows."""
 
+from datetime import UTC, datetime
+
 import pytest
+from django.http import QueryDict
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from engage.forms import Row, RuleSet, SegmentForm
 from engage.models import Segment
+from engage.rules import parse
+from engage.views import segments as segments_views
+from identity.models import Application
+from identity.values import Kind
+from identity.views.access import Access
 from tests import factories
 from tests.engage.views.conftest import SignedIn, form, segment
 
@@ -315,3 +324,79 @@ def test_a_new_row_is_blank(editor: SignedIn) -> None:
     row = text(editor.client.post(editor.path("rule/"), form(PLAN_IS_PRO), headers=HTMX))
     assert row.count('class="rule"') == 1
     assert 'name="rule" value="00000000"' not in row
+
+
+# Hostile input
+
+
+@pytest.mark.parametrize("page", ["", "traits/"])
+@pytest.mark.parametrize(
+    "query", ["?q=%00", "?q=%ED%A0%80", "?page=%00", "?page=-1", "?page=99999999999999999999", "?q=%25s"]
+)
+def test_odd_queries_are_answered(editor: SignedIn, page: str, query: str) -> None:
+    factories.person(editor.application, {"plan": "pro"})
+    assert editor.client.get(editor.path(page + query)).status_code == 200
+
+
+@pytest.mark.parametrize("task", ["save", "add", "update"])
+@pytest.mark.parametrize("field", ["trait", "operator", "value", "kind", "trait-before"])
+def test_a_builder_with_nul_is_answered(editor: SignedIn, field: str, task: str) -> None:
+    factories.person(editor.application, {"plan": "pro"})
+    sent = form({**PLAN_IS_PRO, field: "\0"}, name="New", do=task)
+    assert editor.client.post(editor.path("create/"), sent).status_code in (200, 302, 422)
+    assert editor.client.post(editor.path("preview/"), sent).status_code == 200
+    assert editor.client.post(editor.path("rule/?row=00000000"), sent).status_code == 200
+
+
+def test_a_key_with_a_line_break_survives_the_form(editor: SignedIn) -> None:
+    factories.person(editor.application, {"a\nb": "x"})
+    row = {"trait": "a\r\nb", "operator": "equals", "value": "x"}
+    editor.client.post(editor.path("create/"), form(row, name="New"))
+    assert Segment.objects.get(name="New").rules == [{"trait": "a\nb", "operator": "equals", "value": "x"}]
+
+
+def test_a_builder_reads_no_more_rows_than_it_may_have(editor: SignedIn) -> None:
+    full = [PLAN_IS_PRO] * 20
+    page = text(editor.client.post(editor.path("create/"), form(*full, name="New", do="add")))
+    assert page.count('class="rule"') == 20
+    page = text(editor.client.post(editor.path("create/"), form(*full * 5, name="New")))
+    assert page.count('class="rule"') == 21
+
+
+# What else must hold
+
+
+def test_two_applications_may_use_the_same_name(editor: SignedIn, viewer: SignedIn) -> None:
+    segment(viewer.application, "Power users")
+    response = editor.client.post(editor.path("create/"), form(PLAN_IS_PRO, name="Power users"))
+    assert response.status_code == 302
+    assert Segment.objects.filter(name="Power users").count() == 2
+
+
+def test_a_name_that_is_taken_between_check_and_save_is_an_error_of_the_form(editor: SignedIn) -> None:
+    rules = RuleSet.of([Row("00000000", Kind.STRING, "plan", "equals", "pro")])
+    data = QueryDict("name=Power users")
+    built = SegmentForm(data, application=editor.application, segment=None, rule_set=rules)
+    assert built.is_valid()
+    segment(editor.application, "Power users")
+    access = Access(editor.application, editor.teammate, [editor.application])
+    assert not segments_views.save(access, built)
+    assert built.errors["name"] == ["There is a segment with this name."]
+
+
+def test_the_builder_takes_as_many_queries_for_many_rules(
+    editor: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    factories.person(editor.application, {"plan": "pro"})
+    rules = parse([{"trait": "plan", "operator": "not_equals", "value": str(number)} for number in range(20)])
+    Segment.objects.create_with_rules(editor.application, name="Many", rules=rules)
+    # session, user, teammates; segment; kinds, total, traits; suggestions; counts, sample
+    with django_assert_num_queries(10):
+        editor.client.get(editor.path("many/"))
+
+
+def test_times_are_those_of_the_application(editor: SignedIn) -> None:
+    Application.objects.filter(pk=editor.application.pk).update(time_zone="Asia/Tokyo")
+    made = segment(editor.application)
+    Segment.objects.filter(pk=made.pk).update(changed_at=datetime(2026, 1, 1, 20, 0, tzinfo=UTC))
+    assert 'title="2 Jan 2026, 05:00:00 Asia/Tokyo"' in text(editor.client.get(editor.path()))
