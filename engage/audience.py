@@ -166,24 +166,28 @@ def sizes(application: Application, segments: Sequence[Segment], *, now: datetim
     ]
 
 
-def kinds_received(application: Application) -> dict[str, dict[Kind, int]]:
-    """How many users have a value of which kind, for every trait that some user has; counted now, in one pass."""
+def kinds_received(application: Application, key: str | None = None) -> dict[str, dict[Kind, int]]:
+    """How many users have a value of which kind, for every trait that some user has, or for one; counted now, in one
+    pass."""
+    members = (
+        "jsonb_each(traits)" if key is None else "(VALUES (%(key)s::text, traits -> %(key)s::text)) AS one (key, value)"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT key, CASE WHEN jsonb_typeof(value) = 'string'
-                              AND length(value #>> '{}') IN (10, 24)  -- most texts need no look at their shape
-                              AND value #>> '{}' ~ %s
+                              AND length(value #>> '{{}}') IN (10, 24)  -- most texts need no look at their shape
+                              AND value #>> '{{}}' ~ %(date)s
                              THEN 'date' ELSE jsonb_typeof(value) END AS kind, count(*)
-            FROM identity_person, jsonb_each(traits)
-            WHERE application_id = %s
+            FROM identity_person, LATERAL {members}
+            WHERE application_id = %(application)s AND value IS NOT NULL
             GROUP BY key, kind
-            """,
-            [f"^({DAY_SHAPE}|{INSTANT_SHAPE})$", application.pk],
+            """,  # noqa: S608 - one of the two texts above
+            {"date": f"^({DAY_SHAPE}|{INSTANT_SHAPE})$", "application": application.pk, "key": key},
         )
         received: dict[str, dict[Kind, int]] = {}
-        for key, kind, users in cursor.fetchall():
-            received.setdefault(key, {})[Kind(kind)] = users
+        for found, kind, users in cursor.fetchall():
+            received.setdefault(found, {})[Kind(kind)] = users
     return received
 
 

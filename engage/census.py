@@ -62,4 +62,7 @@ class Census:
         """The kind of a trait or built-in property; None if there is no such trait, or nothing says."""
         if key in BUILT_IN_PROPERTIES:
             return BUILT_IN_PROPERTIES[key].kind
-        return next((counted.kind for counted in self.traits if counted.trait.key == key), None)
+        if "traits" in self.__dict__:  # counted already
+            return next((counted.kind for counted in self.traits if counted.trait.key == key), None)
+        trait = Trait.objects.filter(application=self.application, key=key).first()
+        return CountedTrait(trait, kinds_received(self.application, key).get(key, {}), 0).kind if trait else None

@@ -15,7 +15,7 @@ from engage.models.segment import NAME_LENGTH
 from engage.operators import OPERATORS, Operator, offered_for
 from engage.rules import RULES_LIMIT, Rule, RuleError, Rules, parse_rule
 from identity.models import Application
-from identity.values import Kind, Value
+from identity.values import INVISIBLE_CONTROLS, UNSTORABLE, Kind, Value
 
 # From the key of a trait or built-in property to its kind, as far as that is known.
 Kinds = Callable[[str], Kind | None]
@@ -40,8 +40,8 @@ class Row:
     value: str = ""
 
     @classmethod
-    def blank(cls) -> "Row":
-        return cls(_new_row_id())
+    def blank(cls, row_id: str = "") -> "Row":
+        return cls(row_id or _new_row_id(), operator=offered_for(DEFAULT_KIND)[0].key)
 
     @classmethod
     def of(cls, rule: Rule, kinds: Kinds) -> "Row":
@@ -54,17 +54,16 @@ class Row:
     def sent(cls, row_id: str, data: QueryDict, kinds: Kinds) -> "Row":
         """A row as it was posted. With another trait than the one that its kind was for, it takes the new trait's kind,
         keeps the operator if that is still offered, and forgets the value."""
-        # Forms send line breaks as CR LF; a key that has one has it as it came.
-        trait = data.get(f"trait-{row_id}", "").replace("\r\n", "\n")
+        trait = _key_sent(data, f"trait-{row_id}")
         operator = data.get(f"operator-{row_id}", "")
         value = data.get(f"value-{row_id}", "")
         kind = data.get(f"kind-{row_id}", "")
-        trait_before = data.get(f"trait-before-{row_id}", "").replace("\r\n", "\n")
+        trait_before = _key_sent(data, f"trait-before-{row_id}")
         if trait == trait_before and kind in set(Kind):
             row = cls(row_id, Kind(kind), trait, operator, value)
         else:
             row = cls(row_id, kinds(trait) or DEFAULT_KIND, trait, operator, "" if trait_before else value)
-        if trait and row.operator not in {offered.key for offered in row.operators}:
+        if row.operator not in {offered.key for offered in row.operators}:
             row = cls(row.id, row.kind, trait, row.operators[0].key, row.value)
         return row
 
@@ -87,6 +86,8 @@ class Row:
 
     def read(self) -> Rule | RuleError:
         """The rule in this row, or the first thing that is wrong with it."""
+        if not self.trait:
+            return RuleError(None, "trait", "Choose a trait.")
         value: object = None
         if self.value_kind is not None:
             value = _read(self.value, self.value_kind)
@@ -101,6 +102,11 @@ _WANTED = {
     Kind.BOOLEAN: "Choose true or false.",
     Kind.DATE: "Enter a date.",
 }
+
+
+def _key_sent(data: QueryDict, name: str) -> str:
+    """A trait's key out of a form, which sends line breaks as CR LF; without what no key can have."""
+    return UNSTORABLE.sub("", data.get(name, "").replace("\r\n", "\n"))
 
 
 def _new_row_id() -> str:
@@ -185,6 +191,10 @@ class SegmentForm(forms.Form):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
+        if INVISIBLE_CONTROLS.search(name) or not any(
+            character.isprintable() and character != " " for character in name
+        ):
+            raise forms.ValidationError("Use letters that can be seen, without control characters.")
         others = Segment.objects.filter(application=self.application, name__iexact=name)
         if self.segment:
             others = others.exclude(pk=self.segment.pk)

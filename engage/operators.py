@@ -83,7 +83,9 @@ class Operator(ABC, Generic[V]):
         """The value as the end of the rule's sentence: pro, 10, true, 7 days."""
         if value is None:
             return ""
-        return value if isinstance(value, str) else json.dumps(value)
+        if isinstance(value, str):
+            return value if value == value.strip() else f"“{value}”"  # or blanks at its ends would not be seen
+        return json.dumps(value)
 
 
 class Equals(Operator[Value]):

@@ -8,7 +8,7 @@ _segments: list[URLPattern | URLResolver] = [
     path("", segments.segments, name="segments"),
     path("create/", segments.create, name="segment_create"),
     path("preview/", segments.preview, name="segment_preview"),
-    path("rule/", segments.rule_row, name="segment_rule_row"),
+    path("rule/", segments.rule_rest, name="segment_rule_rest"),
     path("traits/", traits.traits, name="traits"),
     path("<slug:segment_slug>/", segments.segment, name="segment"),
 ]

@@ -61,7 +61,7 @@ def authenticate(request: HttpRequest) -> caches.Caller:
     header = request.headers.get("Authorization", "")
     scheme, _, key = header.partition(" ")
     if header and scheme.lower() != "bearer":
-        raise Refused(401, "invalid_key", "Send the key as “Authorization: Bearer KEY”.")
+        raise Refused(401, "invalid_key", "Send the key as Authorization: Bearer KEY.")
     caller = caches.caller((key if header else request.GET.get("key", "")).strip())
     if caller is None:
         raise Refused(401, "invalid_key", "The key is missing, unknown or revoked.")

@@ -49,6 +49,9 @@ class WholePageMiddleware:
         response = self.get_response(request)
         if "HX-Request" in request.headers and isinstance(response, HttpResponseRedirect):
             target = urlsplit(response.url).path
+            if target == resolve_url("sign_in") and request.method == "POST":
+                # A preview of what is being typed, which must not be lost: the page stays, and frame.js says why.
+                return HttpResponse(status=401)
             if target in (resolve_url("sign_in"), resolve_url("password_first")):
                 # Afterwards back to the page that is open, of which the request wanted only a part.
                 try:

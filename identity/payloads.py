@@ -2,7 +2,6 @@
 the clock is handed in."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +10,15 @@ from typing import Any, Literal, NoReturn
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from identity.values import CHARACTERS_REPLACED, NUMBER_LIMIT, UNSTORABLE, Problem, check_key, parse_instant
+from identity.values import (
+    CHARACTERS_REPLACED,
+    INVISIBLE_CONTROLS,
+    NUMBER_LIMIT,
+    UNSTORABLE,
+    Problem,
+    check_key,
+    parse_instant,
+)
 
 BODY_LIMIT = 64 * 1024
 MESSAGE_LIMIT = 32 * 1024
@@ -60,6 +67,13 @@ class CallWarning:
 ProfilePart = Literal["email", "name"]
 Profile = Mapping[ProfilePart, str]
 
+# What a call may say beside the traits. The second half only comes along with Segment's clients, and says nothing here.
+KNOWN_FIELDS = frozenset(
+    "id email name traits timestamp messageId signature type"
+    " anonymousId channel context integrations originalTimestamp previousId receivedAt sentAt userId version"
+    " writeKey".split()
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Identify:
@@ -101,7 +115,11 @@ def parse_identify(document: object, *, now: datetime) -> Identify:
     if not isinstance(document, dict):
         raise Refused(400, "invalid_body", "The body must be a JSON object.")
     warnings: list[CallWarning] = []
-    external_id = _external_id(document.get("id"))
+    if "id" not in document:
+        raise Refused(400, "invalid_user_id", "The id is missing.", "id")
+    external_id = _external_id(document["id"])
+    unknown = Problem("unknown_field", "This is not a field of the call. A trait goes into traits.")
+    warnings.extend(CallWarning.of(unknown, name) for name in sorted(document.keys() - KNOWN_FIELDS))
     sent = document.get("traits")
     if sent is not None and not isinstance(sent, dict):
         warnings.append(CallWarning("invalid_traits", "traits", "The traits must be an object; they were left out."))
@@ -116,7 +134,7 @@ def parse_batch(document: object, *, now: datetime) -> Batch:
     """The messages of `{batch: [...]}`; each stands alone. Raises Refused for the batch as a whole."""
     messages = document.get("batch") if isinstance(document, dict) else None
     if not isinstance(messages, list):
-        raise Refused(400, "invalid_body", "The body must be an object with a list “batch”.", "batch")
+        raise Refused(400, "invalid_body", 'The body must be an object with a list "batch".', "batch")
     if len(messages) > MESSAGES_LIMIT:
         raise Refused(413, "too_large", f"A batch has at most {MESSAGES_LIMIT:,} messages.", "batch")
     calls: list[tuple[int, Identify]] = []
@@ -143,8 +161,6 @@ def _parse_message(message: object, now: datetime) -> Identify:
 # Ids that a caller sends by mistake, and which would make one user out of many.
 _MISTAKEN_IDS = frozenset("null undefined none nan true false 0 anonymous guest user id email distinct_id".split())
 _MISTAKEN_IDS |= {"", "[object object]", "00000000-0000-0000-0000-000000000000"}
-# Control characters with line breaks, and what turns the direction of text: never in an id on purpose.
-_UNFIT_FOR_IDS = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _external_id(raw: object) -> str:
@@ -164,7 +180,7 @@ def _external_id(raw: object) -> str:
         raise refuse("The id must not be empty.")
     if len(external_id) > ID_LENGTH:
         raise refuse(f"The id must have at most {ID_LENGTH} characters.")
-    if _UNFIT_FOR_IDS.search(external_id):
+    if INVISIBLE_CONTROLS.search(external_id):
         raise refuse("The id must not contain control characters, line breaks or marks of direction.")
     if external_id.strip("\"'` ").lower() in _MISTAKEN_IDS:
         raise refuse("This id looks like a mistake in the code that sends it.")

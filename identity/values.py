@@ -24,6 +24,9 @@ INSTANT_SHAPE = DAY_SHAPE + "T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z"
 # What neither PostgreSQL's text nor UTF-8 can hold.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
+# Control characters with line breaks, and marks that turn the direction of text: never in a name or an id on purpose.
+INVISIBLE_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 _day = re.compile(DAY_SHAPE)
 _instant = re.compile(INSTANT_SHAPE)
 _written_instant = re.compile(

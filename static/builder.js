@@ -1,13 +1,24 @@
-// The rule builder. The server renders every row and every count; this only removes rows and keeps focus where it belongs.
+// The rule builder. The server renders every field and every count; this adds and removes rows, and keeps what is typed and
+// where the focus is.
 
 const rules = document.getElementById("rules");
 const addButton = document.getElementById("add-rule");
+const newRule = document.getElementById("new-rule");
 const limit = Number(rules.dataset.limit);
 
 function changed() {
   addButton.disabled = rules.children.length >= limit;
   document.body.dispatchEvent(new CustomEvent("rules-changed"));
 }
+
+addButton.addEventListener("click", (event) => {
+  event.preventDefault();
+  const id = crypto.getRandomValues(new Uint32Array(1))[0].toString(16).padStart(8, "0");
+  rules.insertAdjacentHTML("beforeend", newRule.innerHTML.replaceAll(newRule.dataset.id, id));
+  htmx.process(rules.lastElementChild);
+  rules.lastElementChild.querySelector("[role=combobox]").focus();
+  changed();
+});
 
 rules.addEventListener("click", (event) => {
   const button = event.target.closest("[data-remove]");
@@ -20,26 +31,31 @@ rules.addEventListener("click", (event) => {
   changed();
 });
 
-// A row that comes back for a new trait or operator brings its value as it was when it was asked for. Whoever typed on
-// meanwhile keeps what they typed.
-let typed = null;
+// Operator and value come back for a new trait with the value as it was when they were asked for. Whoever typed on
+// meanwhile keeps what they typed, and their place.
+let before = null;
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const field = detail.target.closest(".rule")?.querySelector("input[name^=value-]");
-  const changed = field && field.value !== (detail.requestConfig.parameters[field.name] ?? "");
-  typed = changed ? { id: field.id, type: field.type, value: field.value, caret: [field.selectionStart, field.selectionEnd] } : null;
+  if (!detail.target.matches(".rule-rest")) return;
+  const value = detail.target.querySelector("input[name^=value-]");
+  const typed = value && value.value !== (detail.requestConfig.parameters[value.name] ?? "");
+  before = {
+    focused: detail.target.contains(document.activeElement),
+    value: typed ? value.value : null,
+    caret: typed ? [value.selectionStart, value.selectionEnd] : null,
+  };
 });
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
-  if (detail.requestConfig.elt === addButton) {
-    addButton.disabled = rules.children.length >= limit;
-    rules.lastElementChild.querySelector("[role=combobox]").focus();
-  } else if (typed) {
-    const field = document.getElementById(typed.id);
-    if (field?.type === typed.type) {
-      field.value = typed.value;
-      if (typed.caret[0] !== null) field.setSelectionRange(...typed.caret); // a number field has no caret to ask for
-    }
-    typed = null;
+  if (!detail.target.matches(".rule-rest")) return;
+  const value = detail.target.querySelector("input[name^=value-]");
+  if (value && before.value !== null) {
+    value.value = before.value;
+    if (value.type === "text" && before.caret[0] !== null) value.setSelectionRange(...before.caret);
   }
+  const row = detail.target.closest(".rule");
+  const name = row.querySelector("[role=combobox]").value;
+  row.setAttribute("aria-label", `Rule: ${name}`);
+  row.querySelector("[data-remove]").setAttribute("aria-label", `Remove rule: ${name}`);
+  if (before.focused && !detail.target.contains(document.activeElement)) detail.target.querySelector("select").focus();
 });
 
 // The preview brings the errors of the rows with it; their fields say so too.
@@ -51,3 +67,6 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
     else field?.removeAttribute("aria-invalid");
   }
 });
+
+// After a save that was refused, begin where something is to be mended.
+document.querySelector("#builder :is(input, select:not([hidden]))[aria-invalid=true]")?.focus();

@@ -37,8 +37,26 @@ function say(text) {
   if ([...toasts.querySelectorAll("p")].some((p) => p.textContent === text)) return;
   const toast = document.getElementById("toast").content.cloneNode(true);
   toast.querySelector("p").textContent = text;
+  toast.firstElementChild.dataset.trouble = "";
   toasts.append(toast);
 }
 document.addEventListener("htmx:sendError", () => say("Callout can’t be reached. Check your connection, then try again."));
 document.addEventListener("htmx:timeout", () => say("That took too long. Try again."));
-document.addEventListener("htmx:responseError", () => say("That didn’t work. Reload the page, then try again."));
+document.addEventListener("htmx:responseError", ({ detail }) => say(
+  detail.xhr.status === 401
+    ? "You are signed out. Sign in again in another tab: what you typed stays here."
+    : "That didn’t work. Reload the page, then try again.",
+));
+// What was in trouble works again.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.successful) toasts.querySelectorAll("[data-trouble]").forEach((toast) => toast.remove());
+});
+
+// Signing in again, in another tab, gives the browser a new token: forms that are open take it over.
+function renewToken(form) {
+  const field = form?.querySelector("[name=csrfmiddlewaretoken]");
+  const cookie = document.cookie.split("; ").find((part) => part.startsWith("csrftoken="));
+  if (field && cookie) field.value = cookie.split("=")[1];
+}
+document.addEventListener("submit", (event) => renewToken(event.target));
+document.addEventListener("htmx:confirm", ({ detail }) => renewToken(detail.elt.closest("form")));

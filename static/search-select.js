@@ -22,8 +22,12 @@ class SearchSelect extends HTMLElement {
     this.append(this.input, this.list);
     this.restore();
     this.input.addEventListener("focus", () => this.input.select());
-    this.input.addEventListener("click", () => this.open());
-    this.input.addEventListener("blur", () => this.close());
+    this.input.addEventListener("click", () => {
+      if (!this.list.hidden) return;
+      this.input.select();
+      this.open();
+    });
+    this.input.addEventListener("blur", () => this.leave());
     this.input.addEventListener("keydown", (event) => this.onKey(event));
     // What is typed here is a search, not yet a change of the form.
     this.input.addEventListener("input", (event) => {
@@ -92,6 +96,15 @@ class SearchSelect extends HTMLElement {
     if (changed) this.select.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
+  // Who typed a name in full, or leaves with Tab while one is marked, has chosen it.
+  leave(marked = null) {
+    const typed = this.input.value.trim().toLowerCase();
+    const named = typed && this.items.find((item) => item.firstChild.textContent.toLowerCase() === typed);
+    const item = this.list.hidden ? null : named || marked;
+    if (item) this.choose(item);
+    else this.close();
+  }
+
   close() {
     this.list.hidden = true;
     this.input.setAttribute("aria-expanded", "false");
@@ -112,6 +125,8 @@ class SearchSelect extends HTMLElement {
     } else if (event.key === "Enter" && isOpen) {
       event.preventDefault(); // chooses, does not send the form
       if (this.active) this.choose(this.active);
+    } else if (event.key === "Tab" && isOpen) {
+      this.leave(this.input.value ? this.active : null); // and go on to the next field
     } else if (event.key === "Escape" && isOpen) {
       event.preventDefault();
       this.close();

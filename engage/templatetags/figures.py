@@ -13,9 +13,12 @@ register = template.Library()
 def percent(share: float) -> str:
     """A share between 0 and 1 as people read it: 3.9 %. Only none is 0 %, and only all is 100 %."""
     if share in (0, 1):
-        return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
-    shown = min(max(round(share * 100, 1), 0.1), 99.9)
-    return f"{shown:.1f}\N{NO-BREAK SPACE}%"
+        shown = f"{share * 100:.0f}"
+    elif share < 0.001:
+        shown = "<\N{NO-BREAK SPACE}0.1"
+    else:
+        shown = f"{min(round(share * 100, 1), 99.9):.1f}"
+    return f"{shown}\N{NO-BREAK SPACE}%"
 
 
 @register.filter

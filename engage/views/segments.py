@@ -9,7 +9,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
@@ -24,6 +24,8 @@ from identity.values import UNSTORABLE, Kind
 from identity.views.access import Access, for_teammates
 
 PER_PAGE = 50
+# Stands in the blank row that builder.js copies; each copy gets an id of its own.
+NEW_ROW_ID = "f" * 8
 
 
 @require_safe
@@ -90,8 +92,9 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
     task = request.POST.get("do", "save")
     if task == "save":
         form = SegmentForm(request.POST, application=access.application, segment=segment, rule_set=rule_set)
+        before = matching(access.application, segment.parsed_rules).count() if segment else None
         if form.is_valid() and save(access, form):
-            messages.success(request, _saved(access, form))
+            messages.success(request, _saved(access, form, before))
             return redirect("segments", access.application.slug)
         return _builder_page(request, access, census, form, rule_set.errors, status=422)
     rows = [row for row in rule_set.rows if task != f"remove-{row.id}"]
@@ -121,10 +124,12 @@ def save(access: Access, form: SegmentForm) -> bool:
     return True
 
 
-def _saved(access: Access, form: SegmentForm) -> str:
+def _saved(access: Access, form: SegmentForm, before: int | None) -> str:
+    """What the save did, in words."""
     count = matching(access.application, form.rule_set.rules).count()
-    users = f"{intcomma(count)} {'user' if count == 1 else 'users'}"
-    return f"{'Saved' if form.segment else 'Created'} “{form.cleaned_data['name']}”: {users} now."
+    users = f"{intcomma(count)} {'user' if count == 1 else 'users'} now"
+    was = f", {intcomma(before)} before" if before not in (None, count) else ""
+    return f"{'Saved' if form.segment else 'Created'} “{form.cleaned_data['name']}”: {users}{was}."
 
 
 def _builder_page(
@@ -146,6 +151,7 @@ def _builder_page(
         rule_set=rule_set,
         limit=RULES_LIMIT,
         rows=[_row_context(census, suggest, row, errors.get(row.id)) for row in rule_set.rows],
+        new_row=_row_context(census, suggest, Row.blank(NEW_ROW_ID), None),
         audience=audience(access.application, rule_set.rules),
     )
 
@@ -182,12 +188,17 @@ def preview(request: HttpRequest, access: Access) -> HttpResponse:
 
 @require_POST
 @for_teammates
-def rule_row(request: HttpRequest, access: Access) -> HttpResponse:
-    """One row again after its trait or operator changed, or a new one when `?row=` names none."""
+def rule_rest(request: HttpRequest, access: Access) -> HttpResponse:
+    """What follows the trait of one row, after its trait or operator changed: operators of the kind, and a value field
+    that fits."""
     access.must_edit()
-    census = Census(access.application)
-    wanted = request.GET.get("row", "")
-    row = next((row for row in RuleSet.sent(request.POST, census.kind).rows if row.id == wanted), None) or Row.blank()
-    context = _row_context(census, functools.partial(common_strings, access.application), row, None)
+    application = access.application
+    rows = RuleSet.sent(request.POST, Census(application).kind).rows
+    row = next((row for row in rows if row.id == request.GET.get("row")), None)
+    if row is None:
+        raise Http404
+    suggests = row.value_kind is Kind.STRING and Trait.objects.filter(application=application, key=row.trait).exists()
+    suggestions = common_strings(application, row.trait) if suggests else []
+    answer = access.page(request, "engage/_rule_rest.html", row=row, suggestions=suggestions)
     # Counted again only now, so that the new operator never meets the old value.
-    return trigger_client_event(access.page(request, "engage/_rule.html", **context), "rules-changed", after="settle")
+    return trigger_client_event(answer, "rules-changed", after="settle")

@@ -8,7 +8,6 @@ from django.conf import settings
 
 from tests.callout_site.checkout import environment
 
-
 SET = {"DATABASE_URL": "postgresql://localhost/callout", "SECRET_KEY": "x"}
 
 
@@ -63,7 +62,8 @@ def test_no_charset_that_a_client_names_is_used() -> None:
 
 
 def test_https_makes_cookies_secure() -> None:
-    show = "from callout_site import settings as s; print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.ALLOWED_HOSTS[0])"
+    names = "SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.ALLOWED_HOSTS[0]"
+    show = f"from callout_site import settings; print(settings.{names})"
     command = [sys.executable, "-c", show]
     env = environment({**SET, "CALLOUT_URL": "https://callout.example.com"})
     ran = subprocess.run(command, cwd=settings.BASE_DIR, env=env, capture_output=True, text=True, check=False)

@@ -483,7 +483,7 @@ def test_calls_need_no_csrf_token(api: Api) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "ODD"])
 @pytest.mark.parametrize(("path", "allowed"), [("/v1/identify", "POST"), ("/v1/batch", "POST"), ("/v1/health", "GET")])
 def test_another_method_is_refused(api: Api, method: str, path: str, allowed: str) -> None:
-    if method == allowed:
+    if method == allowed or (method, allowed) == ("HEAD", "GET"):
         return
     answer = api.call(path, {"id": "u1", "batch": [{"id": "u1"}]}, method=method)
     assert (answer.status, answer.headers["Allow"]) == (405, allowed)

@@ -51,7 +51,7 @@ def test_a_call_is_frozen() -> None:
 
 
 def test_fields_that_mean_nothing_here_are_ignored() -> None:
-    assert call(messageId="m1", context={"ip": "127.0.0.1"}, anonymousId="a1", plan="pro") == call()
+    assert call(messageId="m1", context={"ip": "127.0.0.1"}, anonymousId="a1") == call()
 
 
 # Who

@@ -29,6 +29,11 @@ def text(response: object) -> str:
     return " ".join(response.content.decode().split())  # type: ignore[attr-defined]
 
 
+def rows(page: str) -> int:
+    """How many rules a page shows; after them comes the blank one to copy."""
+    return page.split("<template")[0].count('class="rule"')
+
+
 # Who may come in
 
 
@@ -223,11 +228,12 @@ def test_a_form_that_does_not_do_says_why(
 
 def test_a_segment_keeps_its_slug_when_it_changes(editor: SignedIn) -> None:
     segment(editor.application)
+    factories.person(editor.application, {"plan": "pro"})
     page = text(editor.client.get(editor.path("pro-users/")))
     assert 'value="Pro users"' in page
     assert 'value="pro"' in page
     response = editor.client.post(editor.path("pro-users/"), form(LARGE, name="pro USERS"), follow=True)
-    assert "Saved “pro USERS”: 0 users now." in text(response)
+    assert "Saved “pro USERS”: 0 users now, 1 before." in text(response)
     assert Segment.objects.get(slug="pro-users").name == "pro USERS"
 
 
@@ -250,10 +256,10 @@ def test_opening_a_rule_never_changes_what_it_means(editor: SignedIn) -> None:
 def test_rows_come_and_go_without_script(editor: SignedIn) -> None:
     sent = form(PLAN_IS_PRO, LARGE, name="New")
     added = text(editor.client.post(editor.path("create/"), sent | {"do": "add"}))
-    assert added.count('class="rule"') == 3
+    assert rows(added) == 3
     assert 'value="New"' in added
     removed = text(editor.client.post(editor.path("create/"), sent | {"do": "remove-00000000"}))
-    assert removed.count('class="rule"') == 1
+    assert rows(removed) == 1
     assert 'value="10"' in removed
     assert not Segment.objects.filter(name="New").exists()
 
@@ -320,10 +326,37 @@ def test_a_row_suggests_what_users_have_with_counts(editor: SignedIn) -> None:
     assert '<option value="pro">2 users</option><option value="free">1 user</option>' in row
 
 
-def test_a_new_row_is_blank(editor: SignedIn) -> None:
-    row = text(editor.client.post(editor.path("rule/"), form(PLAN_IS_PRO), headers=HTMX))
-    assert row.count('class="rule"') == 1
-    assert 'name="rule" value="00000000"' not in row
+def test_a_row_that_is_not_there_is_not_there(editor: SignedIn) -> None:
+    for path in ("rule/", "rule/?row=99999999", "rule/?row=%00"):
+        assert editor.client.post(editor.path(path), form(PLAN_IS_PRO), headers=HTMX).status_code == 404
+
+
+def test_a_row_reads_the_values_of_its_trait_alone(
+    editor: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    factories.person(editor.application, {"plan": "pro", "role": "admin"})
+    # session, user, teammates; trait, its kinds; that it is observed, its values
+    with django_assert_num_queries(7):
+        row = {"trait": "plan", "trait-before": "role"}
+        editor.client.post(editor.path("rule/?row=00000000"), form(row), headers=HTMX)
+
+
+def test_the_page_holds_a_blank_row_to_copy(editor: SignedIn) -> None:
+    page = text(editor.client.get(editor.path("create/")))
+    assert page.split('<template id="new-rule"')[1].count('name="rule" value="ffffffff"') == 1
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u202ebackwards", "two\nlines", "a\x07b"])
+def test_names_that_cannot_be_read_are_refused(editor: SignedIn, name: str) -> None:
+    response = editor.client.post(editor.path("create/"), form(PLAN_IS_PRO, name=name))
+    assert response.status_code == 422
+    assert not Segment.objects.filter(application=editor.application, is_everyone=False).exists()
+
+
+def test_a_preview_of_someone_signed_out_leaves_the_page_alone(editor: SignedIn) -> None:
+    response = Client().post(editor.path("preview/"), form(PLAN_IS_PRO), headers=HTMX)
+    assert response.status_code == 401
+    assert "HX-Redirect" not in response
 
 
 # Hostile input
@@ -358,9 +391,9 @@ def test_a_key_with_a_line_break_survives_the_form(editor: SignedIn) -> None:
 def test_a_builder_reads_no_more_rows_than_it_may_have(editor: SignedIn) -> None:
     full = [PLAN_IS_PRO] * 20
     page = text(editor.client.post(editor.path("create/"), form(*full, name="New", do="add")))
-    assert page.count('class="rule"') == 20
+    assert rows(page) == 20
     page = text(editor.client.post(editor.path("create/"), form(*full * 5, name="New")))
-    assert page.count('class="rule"') == 21
+    assert rows(page) == 21
 
 
 # What else must hold
