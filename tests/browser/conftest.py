@@ -58,6 +58,7 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[OpenPage]:
     yield open_page
     for context in contexts:
         context.close()
-    # A form with errors is a 422, and htmx reports each preview that a newer one overtook: both are as they should be.
-    expected = ("status of 422", "htmx:afterRequest", "htmx:sendAbort")
+    # A form with errors is a 422, a preview without a session a 401, and htmx reports each preview that a newer one
+    # overtook: all as it should be.
+    expected = ("status of 422", "status of 401", "Status Error Code 401", "htmx:afterRequest", "htmx:sendAbort")
     assert [text for text in complaints if not any(part in text for part in expected)] == []

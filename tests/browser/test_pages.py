@@ -217,3 +217,71 @@ def test_a_toast_says_what_was_saved(acme: Application, editor: Teammate, open_p
     expect(toast).to_be_visible()
     toast.get_by_role("button", name="Dismiss").click()
     expect(toast).to_be_hidden()
+
+
+def test_nobody_waits_for_a_row_to_type_on(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    held: list[Route] = []
+    page.route("**/rule/**", lambda route: held.append(route))  # noqa: PLW0108
+    page.get_by_role("combobox", name="Trait").focus()
+    page.keyboard.type("teamSize")
+    for key in ("Tab", "Tab"):  # chooses, and goes on to the comparison and the value
+        page.keyboard.press(key)
+    page.keyboard.type("2")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    value = page.get_by_label("Value")
+    expect(value).to_have_attribute("type", "number")
+    expect(value).to_be_focused()
+    page.keyboard.type("0")
+    expect(value).to_have_value("20")
+    expect(page.get_by_role("complementary", name="Audience")).to_contain_text("teamSize is 20")
+
+
+def test_a_trait_typed_in_full_is_chosen_on_leaving(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    trait = page.get_by_role("combobox", name="Trait")
+    trait.fill("TEAMSIZE")
+    page.get_by_label("Name").click()
+    expect(trait).to_have_value("teamSize")
+    expect(page.get_by_label("Value")).to_have_attribute("type", "number")
+    trait.click()
+    page.keyboard.type("joined")  # replaces what stood there
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Number of days")).to_be_visible()
+
+
+def test_a_draft_outlives_the_session(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    page.get_by_label("Name").fill("Draft")
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_role("combobox", name="Trait").fill("plan")
+    page.get_by_role("combobox", name="Trait").press("Enter")
+    expect(page.get_by_text("You are signed out. Sign in again in another tab")).to_be_visible()
+    page.context.clear_cookies(name="csrftoken")
+    sign_in(page, editor)
+    other = page.context.new_page()
+    other.goto(f"{page.url}")  # brings a new token
+    page.get_by_label("Value").fill("pro")
+    expect(page.get_by_role("complementary", name="Audience").locator(".big")).to_have_text("3")
+    page.get_by_role("button", name="Create segment").click()
+    expect(page.locator(".toast", has_text="Created “Draft”: 3 users now.")).to_be_visible()
+
+
+def test_a_refused_save_begins_where_something_is_to_mend(
+    acme: Application, editor: Teammate, open_page: OpenPage
+) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.get_by_label("Value").fill("")
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Enter a value.")).to_be_visible()
+    expect(page.get_by_label("Value")).to_be_focused()
