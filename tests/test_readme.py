@@ -34,7 +34,7 @@ def test_every_setting_is_documented_and_read() -> None:
     read = {
         name
         for source in sources
-        for name in re.findall(r"""environ(?:\.get\(|\[)"([A-Z_]+)""", source.read_text())
+        for name in re.findall(r"""os\.environ(?:\.get\(|\[)"([A-Z_]+)""", source.read_text())
         if name != "DJANGO_SETTINGS_MODULE"
     }
     assert documented == read
