@@ -11,6 +11,7 @@ from django.utils.text import slugify
 
 from engage.rules import Rules, dump, parse
 from identity.models import Application, User
+from identity.models.application import first_free
 
 NAME_LENGTH = 100
 SLUG_LENGTH = 60
@@ -50,11 +51,7 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         taken = RESERVED_SLUGS | set(
             self.filter(application=application, slug__startswith=base).values_list("slug", flat=True)
         )
-        number, slug = 1, base
-        while slug in taken:
-            number += 1
-            slug = f"{base}-{number}"
-        return slug
+        return first_free(base, taken)
 
 
 class Segment(models.Model):

@@ -1,9 +1,11 @@
 """An application is one customer's app; it owns everything else. Its keys say which application a call is for."""
 
 import hashlib
+import itertools
 import secrets
 import uuid
 import zoneinfo
+from collections.abc import Container
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -28,16 +30,18 @@ def check_time_zone(name: str) -> None:
         raise ValidationError(f"There is no time zone “{name}”. Use a name like Europe/Berlin.") from error
 
 
+def first_free(slug: str, taken: Container[str]) -> str:
+    """`slug`, or with the first number that makes it free: `slug-2`, `slug-3`, …"""
+    numbered = itertools.chain([slug], (f"{slug}-{number}" for number in itertools.count(2)))
+    return next(free for free in numbered if free not in taken)
+
+
 class ApplicationQuerySet(models.QuerySet["Application"]):
     def free_slug(self, name: str) -> str:
         """A slug for `name` that is neither reserved nor taken: `acme`, or else `acme-2`, `acme-3`, …"""
         base = slugify(name)[: SLUG_LENGTH - 5].strip("-") or "app"
         taken = RESERVED_SLUGS | set(self.filter(slug__startswith=base).values_list("slug", flat=True))
-        number, slug = 1, base
-        while slug in taken:
-            number += 1
-            slug = f"{base}-{number}"
-        return slug
+        return first_free(base, taken)
 
 
 class Application(models.Model):
