@@ -64,7 +64,8 @@ class Row:
         else:
             row = cls(row_id, kinds(trait) or DEFAULT_KIND, trait, operator, "" if trait_before else value)
         if row.operator not in {offered.key for offered in row.operators}:
-            row = cls(row.id, row.kind, trait, row.operators[0].key, row.value)
+            # Without its value, so that nothing is saved that nobody chose.
+            row = cls(row.id, row.kind, trait, row.operators[0].key)
         return row
 
     @property
@@ -102,6 +103,11 @@ _WANTED = {
     Kind.BOOLEAN: "Choose true or false.",
     Kind.DATE: "Enter a date.",
 }
+
+
+def row_ids(data: QueryDict) -> list[str]:
+    """The ids of the rows of a posted builder, in its order."""
+    return list(dict.fromkeys(row_id for row_id in data.getlist("rule") if _row_id.fullmatch(row_id)))
 
 
 def _key_sent(data: QueryDict, name: str) -> str:
@@ -151,8 +157,7 @@ class RuleSet:
     @classmethod
     def sent(cls, data: QueryDict, kinds: Kinds) -> "RuleSet":
         """The rows of a posted builder, in its order."""
-        ids = dict.fromkeys(row_id for row_id in data.getlist("rule") if _row_id.fullmatch(row_id))
-        return cls.of(Row.sent(row_id, data, kinds) for row_id in list(ids)[: RULES_LIMIT + 1])
+        return cls.of(Row.sent(row_id, data, kinds) for row_id in row_ids(data)[: RULES_LIMIT + 1])
 
     @property
     def unfinished(self) -> int:

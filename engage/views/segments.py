@@ -16,7 +16,7 @@ from django_htmx.http import trigger_client_event
 
 from engage.audience import audience, common_strings, matching, sizes
 from engage.census import Census
-from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm
+from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, row_ids
 from engage.models import Segment
 from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError
 from identity.models import Application, Trait
@@ -193,10 +193,10 @@ def rule_rest(request: HttpRequest, access: Access) -> HttpResponse:
     that fits."""
     access.must_edit()
     application = access.application
-    rows = RuleSet.sent(request.POST, Census(application).kind).rows
-    row = next((row for row in rows if row.id == request.GET.get("row")), None)
-    if row is None:
+    row_id = request.GET.get("row", "")
+    if row_id not in row_ids(request.POST):
         raise Http404
+    row = Row.sent(row_id, request.POST, Census(application).kind)
     suggests = row.value_kind is Kind.STRING and Trait.objects.filter(application=application, key=row.trait).exists()
     suggestions = common_strings(application, row.trait) if suggests else []
     answer = access.page(request, "engage/_rule_rest.html", row=row, suggestions=suggestions)

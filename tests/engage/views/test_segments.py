@@ -433,3 +433,24 @@ def test_times_are_those_of_the_application(editor: SignedIn) -> None:
     made = segment(editor.application)
     Segment.objects.filter(pk=made.pk).update(changed_at=datetime(2026, 1, 1, 20, 0, tzinfo=UTC))
     assert 'title="2 Jan 2026, 05:00:00 Asia/Tokyo"' in text(editor.client.get(editor.path()))
+
+
+@pytest.mark.parametrize("operator", ["contains", "nonsense", ""])
+def test_an_operator_that_does_not_fit_is_never_saved_as_another(editor: SignedIn, operator: str) -> None:
+    """Without script, a new row's comparison and value are chosen before the server has seen the kind of its trait."""
+    factories.person(editor.application, {"teamSize": 10})
+    row = {"trait": "teamSize", "trait-before": "", "operator": operator, "value": "10"}
+    response = editor.client.post(editor.path("create/"), form(row, name="New"))
+    assert response.status_code == 422
+    assert "is greater than" in text(response)
+    assert not Segment.objects.filter(name="New").exists()
+
+
+def test_a_row_is_answered_without_a_look_at_the_others(
+    editor: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    factories.person(editor.application, {"plan": "pro", "role": "admin"})
+    changed = {"trait": "plan", "trait-before": "role"}
+    # session, user, teammates; trait, its kinds; that it is observed, its values
+    with django_assert_num_queries(7):
+        editor.client.post(editor.path("rule/?row=00000000"), form(changed, *[changed] * 9), headers=HTMX)
