@@ -92,10 +92,11 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
     task = request.POST.get("do", "save")
     if task == "save":
         form = SegmentForm(request.POST, application=access.application, segment=segment, rule_set=rule_set)
-        before = matching(access.application, segment.parsed_rules).count() if segment else None
-        if form.is_valid() and save(access, form):
-            messages.success(request, _saved(access, form, before))
-            return redirect("segments", access.application.slug)
+        if form.is_valid():
+            before = matching(access.application, segment.parsed_rules).count() if segment else None
+            if save(access, form):
+                messages.success(request, _saved(access, form, before))
+                return redirect("segments", access.application.slug)
         return _builder_page(request, access, census, form, rule_set.errors, status=422)
     rows = [row for row in rule_set.rows if task != f"remove-{row.id}"]
     if task == "add" and rule_set.has_room:
