@@ -1,5 +1,6 @@
 """Settings of the whole site. All that an operator sets comes from the environment; the README lists it."""
 
+import ipaddress
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ _url = urlsplit(CALLOUT_URL)
 
 # Without one, sessions end with the process: right for commands and tests; wsgi refuses to serve like that.
 SECRET_KEY = os.environ.get("SECRET_KEY") or get_random_secret_key()
+SECRET_KEY_IS_KEPT = bool(os.environ.get("SECRET_KEY"))
+# Keys from before, which still decrypt what they encrypted and still let people in.
+SECRET_KEY_FALLBACKS = os.environ.get("SECRET_KEY_FALLBACKS", "").split()
 DEBUG = False
 ALLOWED_HOSTS = [_url.hostname or "", "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [CALLOUT_URL]
@@ -73,6 +77,12 @@ TEMPLATES = [
         },
     },
 ]
+
+# Per worker, in ten seconds: calls of one address with a public key, and calls with one secret key.
+PUBLIC_CALLS_PER_10_SECONDS = int(os.environ.get("PUBLIC_CALLS_PER_10_SECONDS", "300"))
+SECRET_CALLS_PER_10_SECONDS = int(os.environ.get("SECRET_CALLS_PER_10_SECONDS", "10000"))
+# Networks of the proxies whose X-Forwarded-For is believed.
+TRUSTED_PROXIES = [ipaddress.ip_network(text) for text in os.environ.get("TRUSTED_PROXIES", "").replace(",", " ").split()]
 
 # Importing settings starts nothing: the embedded server's address is known before it runs.
 # A database that is away costs a new connection two seconds, not a hang.

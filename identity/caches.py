@@ -1,14 +1,17 @@
 """What a worker remembers for a few seconds, so that an identify call reads one row and nothing else."""
 
+import logging
 import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cachetools import TTLCache
 
-from identity.models import Key, Trait
+from identity.models import Key, Trait, Verification
 from identity.models.application import digest
 from identity.values import Kind
+
+log = logging.getLogger(__name__)
 
 # For so long a revoked key, or a kind that was declared meanwhile, may go unseen by a worker.
 SECONDS = 5
@@ -16,17 +19,21 @@ SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: an application, through one of its keys."""
+    """Who calls: an application, through one of its keys; and what it asks of its callers."""
 
     application_id: uuid.UUID
     key_id: int
     is_secret: bool
+    verification: Verification
+    origins: frozenset[str]
+    identity_secrets: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownTrait:
     id: int
     declared_kind: Kind | None
+    server_only: bool = False
 
 
 # Callers found are remembered, misses are not: a new key works at once.
@@ -42,13 +49,28 @@ def caller(key: str) -> Caller | None:
     with _callers_lock:
         known = _callers.get(stored)
     if known is None:
-        row = Key.objects.live().filter(digest=stored).first()
+        row = Key.objects.live().select_related("application").filter(digest=stored).first()
         if row is None:
             return None
-        known = Caller(row.application_id, row.pk, row.is_secret)
+        known = _caller(row)
         with _callers_lock:
             _callers[stored] = known
     return known
+
+
+def _caller(key: Key) -> Caller:
+    application = key.application
+    secrets = [secret.text for secret in application.identity_secrets.all()]
+    if None in secrets:
+        log.error("an identity secret of %s can't be decrypted: was SECRET_KEY changed?", application.slug)
+    return Caller(
+        application_id=application.pk,
+        key_id=key.pk,
+        is_secret=key.is_secret,
+        verification=Verification(application.verification),
+        origins=frozenset(application.origins),
+        identity_secrets=tuple(text for text in secrets if text is not None),
+    )
 
 
 def traits(application_id: uuid.UUID) -> dict[str, KnownTrait]:
@@ -60,8 +82,8 @@ def traits(application_id: uuid.UUID) -> dict[str, KnownTrait]:
 
 def reload_traits(application_id: uuid.UUID) -> dict[str, KnownTrait]:
     """The same, asked of the database now."""
-    rows = Trait.objects.filter(application_id=application_id).values_list("key", "id", "declared_kind")
-    known = {key: KnownTrait(pk, Kind(kind) if kind else None) for key, pk, kind in rows}
+    rows = Trait.objects.filter(application_id=application_id).values_list("key", "id", "declared_kind", "server_only")
+    known = {key: KnownTrait(pk, Kind(kind) if kind else None, only) for key, pk, kind, only in rows}
     with _traits_lock:
         _traits[application_id] = known
     return known

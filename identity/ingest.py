@@ -11,7 +11,7 @@ from django.db import connection
 from identity import caches, tally
 from identity.models import Person
 from identity.models.person import person_id
-from identity.models.trait import TRAITS_PER_APPLICATION
+from identity.models.trait import PUBLIC_TRAITS_PER_HOUR, TRAITS_PER_APPLICATION
 from identity.payloads import CallWarning, Identify, ProfilePart
 from identity.values import NotAValue, Problem, Value, canonical, kind_of, same
 
@@ -23,6 +23,11 @@ LAST_SEEN_STEP = timedelta(minutes=5)
 TOO_MANY_NAMES = Problem(
     "too_many_trait_names", f"The application has {TRAITS_PER_APPLICATION} traits already; this new one was left out."
 )
+TOO_MANY_NEW_NAMES = Problem(
+    "too_many_trait_names",
+    f"Calls with a public key can add {PUBLIC_TRAITS_PER_HOUR} traits an hour; this new one was left out.",
+)
+SERVER_ONLY = Problem("server_only", "Only calls with a secret key can write this trait; it was left out.")
 TOO_LARGE = Problem("traits_too_large", f"A user's traits take up at most {TRAITS_BYTES // 1024} KiB; it was left out.")
 
 # Canonical values by key; None removes.
@@ -68,18 +73,21 @@ class _Change:
         )
 
 
-def identify(application_id: uuid.UUID, call: Identify, *, now: datetime) -> list[CallWarning]:
-    """Create or update one user. Returns warnings for what was dropped or changed."""
-    return identify_many(application_id, [call], now=now)[0]
+def identify(application_id: uuid.UUID, call: Identify, *, now: datetime, public: bool = False) -> list[CallWarning]:
+    """Create or update one user, as `identify_many`. Returns warnings for what was dropped or changed."""
+    return identify_many(application_id, [call], now=now, public=public)[0]
 
 
-def identify_many(application_id: uuid.UUID, calls: Sequence[Identify], *, now: datetime) -> list[list[CallWarning]]:
+def identify_many(
+    application_id: uuid.UUID, calls: Sequence[Identify], *, now: datetime, public: bool = False
+) -> list[list[CallWarning]]:
     """Create or update users, all or none. Of two calls for one user, the later one counts where both say something.
-    Returns each call's warnings."""
+    `public` calls came with a key that anyone can read in a page: some traits are not theirs to write, and few
+    are theirs to add. Returns each call's warnings."""
     warnings = [list(call.warnings) for call in calls]
     known = caches.traits(application_id)
-    patches = [_canonical_traits(call, known, noted) for call, noted in zip(calls, warnings, strict=True)]
-    known = _register_new_names(application_id, known, patches, warnings, now=now)
+    patches = [_canonical_traits(call, known, noted, public) for call, noted in zip(calls, warnings, strict=True)]
+    known = _register_new_names(application_id, known, patches, warnings, now=now, public=public)
     changes: dict[uuid.UUID, _Change] = {}
     for index, (call, patch) in enumerate(zip(calls, patches, strict=True)):
         pk = person_id(application_id, call.external_id)
@@ -103,11 +111,15 @@ def identify_many(application_id: uuid.UUID, calls: Sequence[Identify], *, now: 
     return warnings
 
 
-def _canonical_traits(call: Identify, known: KnownTraits, warnings: list[CallWarning]) -> Patch:
+def _canonical_traits(call: Identify, known: KnownTraits, warnings: list[CallWarning], public: bool) -> Patch:
     patch: Patch = {}
     for key, raw in call.traits.items():
+        trait = known.get(key)
+        if public and trait and trait.server_only:
+            warnings.append(CallWarning.of(SERVER_ONLY, key))
+            continue
         try:
-            made = canonical(raw, known[key].declared_kind if key in known else None)
+            made = canonical(raw, trait.declared_kind if trait else None)
         except NotAValue as error:
             warnings.append(CallWarning.of(error.problem, key))
             continue
@@ -123,6 +135,7 @@ def _register_new_names(
     warnings: Sequence[list[CallWarning]],
     *,
     now: datetime,
+    public: bool,
 ) -> KnownTraits:
     """Observe the traits that the application has not seen before, and return all that it has then. Those past its
     limit leave the patches again."""
@@ -134,33 +147,39 @@ def _register_new_names(
     if not new:
         return known
     if len(known) < TRAITS_PER_APPLICATION:
-        inserted = _insert_names(application_id, new, now)
+        inserted = _insert_names(application_id, new, now, public)
         known.update(inserted)
         if len(inserted) < len(new):  # another worker was first, or there was no room for all
             known = caches.reload_traits(application_id)
+    left_out = TOO_MANY_NAMES if len(known) >= TRAITS_PER_APPLICATION else TOO_MANY_NEW_NAMES
     for patch, noted in zip(patches, warnings, strict=True):
         for key in [key for key in patch if key in new and key not in known]:
             del patch[key]
-            noted.append(CallWarning.of(TOO_MANY_NAMES, key))
+            noted.append(CallWarning.of(left_out, key))
     return known
 
 
-def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: datetime) -> KnownTraits:
+def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: datetime, public: bool) -> KnownTraits:
     """Add names in the order in which they came while there is room. Calls that add names at the very same time can't
     see each other, so together they may pass the limit by a few."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO identity_trait (
-                application_id, key, label, declared_kind, first_kind, description, first_seen, last_seen
+                application_id, key, label, declared_kind, first_kind, description, server_only, came_publicly,
+                created_at, first_seen, last_seen
             )
-            SELECT %(application)s, key, '', '', kind, '', %(now)s, %(now)s
+            SELECT %(application)s, key, '', '', kind, '', FALSE, %(public)s, %(now)s, %(now)s, %(now)s
             FROM (
                 SELECT key, kind
                 FROM unnest(%(keys)s::text[], %(kinds)s::text[]) WITH ORDINALITY AS new (key, kind, place)
                 ORDER BY place
-                LIMIT GREATEST(
-                    0, %(limit)s - (SELECT count(*) FROM identity_trait WHERE application_id = %(application)s)
+                LIMIT (
+                    SELECT GREATEST(0, LEAST(
+                        %(limit)s - count(*),
+                        %(limit_of_hour)s - count(*) FILTER (WHERE came_publicly AND created_at > %(hour_ago)s)
+                    ))
+                    FROM identity_trait WHERE application_id = %(application)s
                 )
             ) AS fitting
             ORDER BY key  -- always the same order, so that two such calls never deadlock
@@ -172,7 +191,10 @@ def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: date
                 "now": now,
                 "keys": list(new),
                 "kinds": [str(kind_of(value)) for value in new.values()],
+                "public": public,
                 "limit": TRAITS_PER_APPLICATION,
+                "limit_of_hour": PUBLIC_TRAITS_PER_HOUR if public else None,  # LEAST passes over NULL
+                "hour_ago": now - timedelta(hours=1),
             },
         )
         return {key: caches.KnownTrait(pk, None) for key, pk in cursor.fetchall()}

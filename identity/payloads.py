@@ -1,7 +1,10 @@
 """From the bytes of a call to a checked, frozen `Identify`, or a refusal that names the field. Pure: no database, and
 the clock is handed in."""
 
+import gzip
+import io
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,9 +41,13 @@ CLOCK_SLACK = timedelta(minutes=5)
 class Refused(Exception):
     """A call that can't be accepted, as the answer it gets. The message never repeats what was sent."""
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, field: str | None = None, *, retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.field = status, code, message, field
+        # Seconds after which the same call may go well.
+        self.retry_after = retry_after
 
     def as_json(self) -> dict[str, str]:
         found = {"code": self.code, "message": self.message}
@@ -85,16 +92,34 @@ class Identify:
     # Raw values by key, objects already flattened; None removes.
     traits: Mapping[str, object]
     seen_at: datetime
+    # As it came, of whatever type: checked by who knows the secrets.
+    signature: object = None
     warnings: tuple[CallWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The identify calls of a batch with their places in it, those refused, and how many were of another type."""
+    """The identify calls of a batch with their places in it, those refused, and how many say nothing of a user: of
+    another type, or anonymous."""
 
     calls: list[tuple[int, Identify]]
     refused: list[tuple[int, Refused]]
     ignored: int
+
+
+def unpack(packed: bytes, limit: int) -> bytes:
+    """What gzip packed, never more than `limit` bytes of it in memory. Raises Refused."""
+    try:
+        body = gzip.GzipFile(fileobj=io.BytesIO(packed)).read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Refused(400, "invalid_encoding", "The body is not whole gzip, as its Content-Encoding says.") from error
+    if len(body) > limit:
+        raise too_large(limit)
+    return body
+
+
+def too_large(limit: int) -> Refused:
+    return Refused(413, "too_large", f"The body has at most {limit // 1024:,} KiB.")
 
 
 def read_json(body: bytes) -> object:
@@ -109,17 +134,29 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def parse_message(document: object, *, now: datetime) -> Identify | None:
+    """The identify call in a JSON document; None for a message of Segment's that says nothing of a user: it is of
+    another type, or nobody has signed in yet. Raises Refused."""
+    if isinstance(document, dict) and (_is_of_another_type(document) or _is_anonymous(document)):
+        return None
+    return parse_identify(document, now=now)
+
+
 def parse_identify(document: object, *, now: datetime) -> Identify:
-    """The identify call in a JSON document, `{id, email?, name?, traits?, timestamp?}`. Raises Refused when it does not
-    say who the user is; everything else that is wrong becomes a warning, and the rest of the call stands."""
+    """The identify call in a JSON document, `{id, email?, name?, traits?, timestamp?, signature?}` or Segment's
+    `{type: "identify", userId, traits, context, …}`. Raises Refused when it does not say who the user is; all else that
+    is wrong becomes a warning, and the rest of the call stands."""
     if not isinstance(document, dict):
         raise Refused(400, "invalid_body", "The body must be a JSON object.")
     warnings: list[CallWarning] = []
-    if "id" not in document:
-        raise Refused(400, "invalid_user_id", "The id is missing.", "id")
-    external_id = _external_id(document["id"])
-    unknown = Problem("unknown_field", "This is not a field of the call. A trait goes into traits.")
-    warnings.extend(CallWarning.of(unknown, name) for name in sorted(document.keys() - KNOWN_FIELDS))
+    id_field = "id"
+    if _is_segments(document):
+        document = _from_segment(document)
+        id_field = "userId"
+    else:
+        unknown = Problem("unknown_field", "This is not a field of the call. A trait goes into traits.")
+        warnings.extend(CallWarning.of(unknown, name) for name in sorted(document.keys() - KNOWN_FIELDS))
+    external_id = _external_id(document.get("id"), id_field)
     sent = document.get("traits")
     if sent is not None and not isinstance(sent, dict):
         warnings.append(CallWarning("invalid_traits", "traits", "The traits must be an object; they were left out."))
@@ -127,7 +164,8 @@ def parse_identify(document: object, *, now: datetime) -> Identify:
     profile = _profile(document, traits, warnings)
     flat = _flat(traits, warnings)
     seen_at = _seen_at(document.get("timestamp"), now, warnings)
-    return Identify(external_id, profile, flat, seen_at, tuple(warnings[:WARNINGS_LIMIT]))
+    signature = document.get("signature", _object(document, "context").get("signature"))
+    return Identify(external_id, profile, flat, seen_at, signature, tuple(warnings[:WARNINGS_LIMIT]))
 
 
 def parse_batch(document: object, *, now: datetime) -> Batch:
@@ -141,21 +179,60 @@ def parse_batch(document: object, *, now: datetime) -> Batch:
     refused: list[tuple[int, Refused]] = []
     ignored = 0
     for index, message in enumerate(messages):
-        if isinstance(message, dict) and message.get("type", "identify") != "identify":
-            ignored += 1
-            continue
         try:
-            calls.append((index, _parse_message(message, now)))
+            call = _parse_message(message, now)
         except Refused as error:
             refused.append((index, error))
+            continue
+        if call is None:
+            ignored += 1
+        else:
+            calls.append((index, call))
     return Batch(calls, refused, ignored)
 
 
-def _parse_message(message: object, now: datetime) -> Identify:
+def _is_of_another_type(message: Mapping[str, Any]) -> bool:
+    return message.get("type") not in (None, "identify")
+
+
+def _is_segments(message: Mapping[str, Any]) -> bool:
+    return "id" not in message and not message.keys().isdisjoint(("userId", "anonymousId", "type"))
+
+
+def _is_anonymous(message: Mapping[str, Any]) -> bool:
+    return "id" not in message and message.get("userId") in (None, "") and bool(message.get("anonymousId"))
+
+
+def _from_segment(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Segment's message as a call of ours. E-mail and name are among its traits, which some clients put into the
+    context; `originalTimestamp` is what some of them call the time."""
+    traits = message.get("traits")
+    in_context = _object(message, "context").get("traits")
+    if isinstance(in_context, dict) and (traits is None or isinstance(traits, dict)):
+        traits = {**in_context, **(traits or {})}
+    call = {
+        "id": message.get("userId"),
+        "traits": traits,
+        "timestamp": message.get("timestamp", message.get("originalTimestamp")),
+        "context": message.get("context"),
+    }
+    return call | {"signature": message["signature"]} if "signature" in message else call
+
+
+def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _parse_message(message: object, now: datetime) -> Identify | None:
+    call = parse_message(message, now=now)
     # Measured as it would be sent again: the bytes that it came in are gone by now.
-    if len(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")) > MESSAGE_LIMIT:
+    if (
+        call
+        and len(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")) > MESSAGE_LIMIT
+    ):
         raise Refused(413, "too_large", f"A message has at most {MESSAGE_LIMIT // 1024} KiB.")
-    return parse_identify(message, now=now)
+    return call
 
 
 # Ids that a caller sends by mistake, and which would make one user out of many.
@@ -163,10 +240,12 @@ _MISTAKEN_IDS = frozenset("null undefined none nan true false 0 anonymous guest 
 _MISTAKEN_IDS |= {"", "[object object]", "00000000-0000-0000-0000-000000000000"}
 
 
-def _external_id(raw: object) -> str:
+def _external_id(raw: object, field: str) -> str:
     def refuse(message: str) -> Refused:
-        return Refused(400, "invalid_user_id", message, "id")
+        return Refused(400, "invalid_user_id", message, field)
 
+    if raw is None:
+        raise refuse("The id is missing.")
     if isinstance(raw, float) and raw.is_integer():
         raw = int(raw)
     if isinstance(raw, int) and not isinstance(raw, bool):

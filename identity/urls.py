@@ -7,7 +7,10 @@ from identity.views import account
 
 urlpatterns: list[URLPattern] = [
     path("v1/identify", api.identify),
+    path("v1/i", api.identify),
     path("v1/batch", api.batch),
+    path("v1/b", api.batch),
+    *(path(f"v1/{event}", api.other) for event in "tpgas"),  # Segment's track, page, group, alias and screen
     path("v1/health", api.health),
     re_path(r"^v1(?:/[\s\S]*)?$", api.not_found),
     path("sign-in/", account.SignIn.as_view(), name="sign_in"),

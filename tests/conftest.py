@@ -9,12 +9,26 @@ from django.conf import settings as site
 from pytest_django import Settings
 
 from callout_site import embedded_postgres
+from identity import rate_limits
 
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(settings: Settings) -> None:
     """The real hash takes a third of a second by design, and nearly every test has an account."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def no_calls_yet() -> None:
+    """All tests call from one address, and faster than any visitor."""
+    rate_limits.by_address.clear()
+    rate_limits.by_secret_key.clear()
+
+
+@pytest.fixture(autouse=True)
+def kept_secret_key(settings: Settings) -> None:
+    """As in production, where SECRET_KEY is set: what is encrypted can be decrypted later."""
+    settings.SECRET_KEY_IS_KEPT = True
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ LAYERS = """
     engage.rules
     engage.operators
     engage.expressions
+    identity.client_address identity.encryption identity.origins identity.rate_limits identity.signatures
     identity.payloads
     identity.values
     engage.__init__ identity.__init__

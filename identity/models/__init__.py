@@ -1,8 +1,18 @@
 """Everything that is stored of who people are."""
 
-from identity.models.application import Application, Key
+from identity.models.application import Application, IdentitySecret, Key, Verification
 from identity.models.person import Person
 from identity.models.teammate import Role, Teammate, User
 from identity.models.trait import Trait
 
-__all__ = ["Application", "Key", "Person", "Role", "Teammate", "Trait", "User"]
+__all__ = [
+    "Application",
+    "IdentitySecret",
+    "Key",
+    "Person",
+    "Role",
+    "Teammate",
+    "Trait",
+    "User",
+    "Verification",
+]

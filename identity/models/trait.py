@@ -2,12 +2,15 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from identity.models.application import Application
 from identity.values import KEY_LENGTH, Kind
 
 # How many names of traits an application may have.
 TRAITS_PER_APPLICATION = 500
+# How many of them whoever opens a page with the public key in it can add in an hour.
+PUBLIC_TRAITS_PER_HOUR = 50
 
 
 class Trait(models.Model):
@@ -18,6 +21,11 @@ class Trait(models.Model):
     # The kind of the first value that arrived: what the trait counts as until its users have been counted.
     first_kind = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in Kind], blank=True)
     description = models.CharField(max_length=300, blank=True)
+    # Only calls with a secret key may write it: what a browser says of it is dropped.
+    server_only = models.BooleanField(default=False)
+    # Whether a call with a public key brought it in.
+    came_publicly = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     first_seen = models.DateTimeField(null=True)
     last_seen = models.DateTimeField(null=True)
 

@@ -366,7 +366,8 @@ def test_a_number_that_is_too_large_is_dropped(api: Api, number: str) -> None:
 
 
 def test_the_hundred_and_first_trait_is_dropped(api: Api) -> None:
-    answer = api.identify({"id": "u1", "traits": {f"t{n}": n for n in range(101)}})
+    secret = {"Authorization": f"Bearer {api.secret_key}"}
+    answer = api.identify({"id": "u1", "traits": {f"t{n}": n for n in range(101)}}, **secret)
     assert [(warning["code"], warning["field"]) for warning in answer.json["warnings"]] == [("too_many_traits", "t100")]
     assert api.stored() == {"u1": {f"t{n}": n for n in range(100)}}
 
@@ -480,13 +481,13 @@ def test_calls_need_no_csrf_token(api: Api) -> None:
 # Methods and paths
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "ODD"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "ODD"])
 @pytest.mark.parametrize(("path", "allowed"), [("/v1/identify", "POST"), ("/v1/batch", "POST"), ("/v1/health", "GET")])
 def test_another_method_is_refused(api: Api, method: str, path: str, allowed: str) -> None:
     if method == allowed or (method, allowed) == ("HEAD", "GET"):
         return
     answer = api.call(path, {"id": "u1", "batch": [{"id": "u1"}]}, method=method)
-    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+    assert (answer.status, answer.headers["Allow"]) == (405, f"{allowed}, OPTIONS")
     if method != "HEAD":
         assert_refused(answer, 405, "method_not_allowed")
 

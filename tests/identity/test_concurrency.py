@@ -86,8 +86,10 @@ NEW_USER = """
     VALUES (%s, %s, 'in the way', '', '', '{}', now(), now())
 """
 NEW_TRAIT = """
-    INSERT INTO identity_trait (application_id, key, label, declared_kind, first_kind, description)
-    VALUES (%s, %s, '', '', '', '')
+    INSERT INTO identity_trait (
+        application_id, key, label, declared_kind, first_kind, description, server_only, came_publicly, created_at
+    )
+    VALUES (%s, %s, '', '', '', '', FALSE, FALSE, now())
 """
 
 

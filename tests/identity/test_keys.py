@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from identity import caches
-from identity.models import Application, Key
+from identity.models import Application, Key, Verification
 from tests import factories
 
 
@@ -51,8 +51,15 @@ def test_several_keys_can_be_live_and_a_revoked_one_is_not(application: Applicat
 def test_a_key_tells_whose_call_it_is(application: Application) -> None:
     public = Key.objects.create_public(application)
     secret, text = Key.objects.create_secret(application)
-    assert caches.caller(public.public_text) == caches.Caller(application.pk, public.pk, False)
-    assert caches.caller(text) == caches.Caller(application.pk, secret.pk, True)
+    for key, called in ((public, public.public_text), (secret, text)):
+        assert caches.caller(called) == caches.Caller(
+            application_id=application.pk,
+            key_id=key.pk,
+            is_secret=key is secret,
+            verification=Verification.OFF,
+            origins=frozenset(),
+            identity_secrets=(),
+        )
 
 
 @pytest.mark.parametrize("text", ["", "co_pub_", "co_sec_", "\0", "é", "x" * 10_000])

@@ -1,0 +1,27 @@
+"""Origins: from which sites browsers may call. Pure."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+
+def canonical_origin(text: str) -> str:
+    """The origin that `text` names, as browsers send it: https://app.example.com, with a port where it is not the usual
+    one. Raises ValidationError."""
+    problem = ValidationError(
+        f"“{text}” is not an origin. Use a scheme and a host alone, like https://app.example.com."
+    )
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()
+    except ValueError as error:  # also UnicodeError: a host that has no name in the DNS
+        raise problem from error
+    extra = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in _USUAL_PORTS or not host or extra or set(host) & set(' *\\"<>'):
+        raise problem
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{parts.scheme}://{host}" + ("" if port in (None, _USUAL_PORTS[parts.scheme]) else f":{port}")
