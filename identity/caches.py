@@ -87,3 +87,11 @@ def reload_traits(application_id: uuid.UUID) -> dict[str, KnownTrait]:
     with _traits_lock:
         _traits[application_id] = known
     return known
+
+
+def forget() -> None:
+    """Ask the database about everything again. This worker sees a change at once; the others within SECONDS."""
+    with _callers_lock:
+        _callers.clear()
+    with _traits_lock:
+        _traits.clear()

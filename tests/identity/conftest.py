@@ -3,6 +3,9 @@ from urllib.parse import quote
 
 import pytest
 from django.db import connection
+from django.test import Client
+
+from tests.identity.calls import Api, make_api
 
 
 @pytest.fixture
@@ -17,3 +20,8 @@ def process_environment(transactional_db: None) -> dict[str, str]:
         "CALLOUT_URL": "http://127.0.0.1",
         "SECRET_KEY": "for this test",
     }
+
+
+@pytest.fixture
+def api(db: None, client: Client) -> Api:
+    return make_api(client)

@@ -407,7 +407,9 @@ def test_a_whole_call_costs_no_more(db: None, client: Client) -> None:
         assert response.status_code == 200
         return len(captured)
 
-    assert queries(traits={"plan": "pro"}) == 6  # the key, its secrets and the names are read, and then known for a while
+    assert (
+        queries(traits={"plan": "pro"}) == 6
+    )  # the key, its secrets and the names are read, and then known for a while
     assert queries(traits={"plan": "pro"}) == 1
     assert queries(traits={"plan": "free"}) == 2
     assert queries(id="u2", traits={"plan": "free"}) == 2
