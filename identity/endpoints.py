@@ -128,6 +128,8 @@ def _authenticate(request: HttpRequest, key: object) -> caches.Caller:
         raise Refused(401, "invalid_key", "A secret key is taken only from the Authorization header.")
     caller = caches.caller(key) if isinstance(key, str) else None
     if caller is None:
+        if _is_secret(key):  # known by now to be nobody's, so it has no limit of its own
+            rate_limits.by_address.spend(client_address(request))
         raise Refused(401, "invalid_key", "The key is missing, unknown or revoked.")
     if caller.is_secret:
         rate_limits.by_secret_key.spend(caller.key_id)

@@ -44,6 +44,11 @@ class RateLimit:
         wait = math.ceil(window.ends - now)
         raise Refused(429, "rate_limited", "Too many calls in a short time. Try again later.", retry_after=wait)
 
+    @property
+    def clients(self) -> int:
+        """How many clients are remembered."""
+        return len(self._windows)
+
     def clear(self) -> None:
         """Forget all calls."""
         with self._lock:
