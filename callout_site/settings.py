@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from callout_site import embedded_postgres
@@ -79,10 +80,15 @@ TEMPLATES = [
 ]
 
 # Per worker, in ten seconds: calls of one address with a public key, and calls with one secret key.
-PUBLIC_CALLS_PER_10_SECONDS = int(os.environ.get("PUBLIC_CALLS_PER_10_SECONDS", "300"))
-SECRET_CALLS_PER_10_SECONDS = int(os.environ.get("SECRET_CALLS_PER_10_SECONDS", "10000"))
-# Networks of the proxies whose X-Forwarded-For is believed.
-TRUSTED_PROXIES = [ipaddress.ip_network(text) for text in os.environ.get("TRUSTED_PROXIES", "").replace(",", " ").split()]
+try:
+    PUBLIC_CALLS_PER_10_SECONDS = int(os.environ.get("PUBLIC_CALLS_PER_10_SECONDS", "300"))
+    SECRET_CALLS_PER_10_SECONDS = int(os.environ.get("SECRET_CALLS_PER_10_SECONDS", "10000"))
+    # Networks of the proxies whose X-Forwarded-For is believed.
+    TRUSTED_PROXIES = [
+        ipaddress.ip_network(network) for network in os.environ.get("TRUSTED_PROXIES", "").replace(",", " ").split()
+    ]
+except ValueError as error:
+    raise ImproperlyConfigured(f"A setting can't be read: {error}.") from error
 
 # Importing settings starts nothing: the embedded server's address is known before it runs.
 # A database that is away costs a new connection two seconds, not a hang.

@@ -5,15 +5,17 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from typing import NoReturn
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from callout_site import database_url
 from identity import tally
 
 
-def _refuse(reason: str) -> None:
+def _refuse(reason: str) -> NoReturn:
     print(reason, file=sys.stderr, flush=True)
     # To gunicorn 3 means that the next worker would fail as well; at any other code it tries again for ever.
     raise SystemExit(3)
@@ -43,7 +45,10 @@ if not re.fullmatch(r"https?://[^\s/?#\[\]@]+/?", os.environ.get("CALLOUT_URL", 
     _refuse("CALLOUT_URL must be the address that people type, like https://callout.example.com")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callout_site.settings")
-application = without_charset(get_wsgi_application())
+try:
+    application = without_charset(get_wsgi_application())
+except ImproperlyConfigured as error:
+    _refuse(str(error))
 tally.start()
 # All that has been loaded stays until the end. Frozen, it is no longer walked by each full collection, which cuts the
 # slowest requests by a third.

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.urls import resolve
 
 from engage.operators import OPERATORS
-from identity import api
+from identity import api, urls
 
 README = (settings.BASE_DIR / "README.md").read_text()
 
@@ -29,22 +29,25 @@ def test_every_operator_is_documented_with_its_kinds() -> None:
 
 
 def test_every_setting_is_documented_and_read() -> None:
-    documented = {name for row in rows("Run it for real") for name in re.findall("`([A-Z_]+)`", row[0])}
+    documented = {name for row in rows("Run it for real") for name in re.findall("`([A-Z0-9_]+)`", row[0])}
     sources = [settings.BASE_DIR / "callout_site" / name for name in ("settings.py", "wsgi.py")]
     read = {
         name
         for source in sources
-        for name in re.findall(r"""os\.environ(?:\.get\(|\[)"([A-Z_]+)""", source.read_text())
+        for name in re.findall(r"""os\.environ(?:\.get\(|\[)"([A-Z0-9_]+)""", source.read_text())
         if name != "DJANGO_SETTINGS_MODULE"
     }
     assert documented == read
 
 
 def test_every_call_is_documented_and_there() -> None:
-    documented = {tuple(row[0].strip("`").split()) for row in rows("Identify users")}
-    assert {path for _, path in documented} == {"/v1/identify", "/v1/batch", "/v1/health"}
-    views = {api.identify: "POST", api.batch: "POST", api.health: "GET"}
-    assert {(views[resolve(path).func], path) for _, path in documented} == documented
+    documented = {
+        tuple(call.split()) for row in rows("Identify users") for call in re.findall("`([A-Z]+ /.+?)`", row[0])
+    }
+    served = {f"/{url.pattern}" for url in urls.urlpatterns if url.lookup_str.startswith("identity.api.")}
+    assert {path for _, path in documented} == {path for path in served if "[" not in path}
+    methods = {api.identify: "POST", api.batch: "POST", api.other: "POST", api.health: "GET"}
+    assert {(methods[resolve(path).func], path) for _, path in documented} == documented
 
 
 def test_every_place_named_is_there() -> None:

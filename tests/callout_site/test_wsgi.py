@@ -19,6 +19,8 @@ SET = {"DATABASE_URL": "postgresql://localhost/callout", "SECRET_KEY": "x"}
         ({**SET, "CALLOUT_URL": "callout.example.com"}, "CALLOUT_URL must be the address"),
         ({**SET, "CALLOUT_URL": "http://["}, "CALLOUT_URL must be the address"),
         ({**SET, "CALLOUT_URL": "https://callout.example.com/path"}, "CALLOUT_URL must be the address"),
+        (SET | {"TRUSTED_PROXIES": "10.0.0.0/8, proxy"}, "A setting can't be read: 'proxy' does not appear to be"),
+        (SET | {"PUBLIC_CALLS_PER_10_SECONDS": "many"}, "A setting can't be read: invalid literal for int()"),
         ({"DATABASE_URL": "mysql://u:s3cret@localhost/callout", "SECRET_KEY": "x"}, "Callout needs PostgreSQL"),
     ],
 )
