@@ -14,11 +14,11 @@ SITE, *APPS = PACKAGES
 LAYERS = """
     engage.urls identity.urls engage.apps identity.apps engage.migrations identity.migrations
     engage.management engage.views engage.templatetags
-    identity.api identity.views
+    identity.api identity.management identity.views
     engage.forms engage.census engage.applications
     engage.audience
     engage.models
-    identity.endpoints identity.forms identity.ingest identity.middleware
+    identity.configuration identity.endpoints identity.forms identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
     engage.rules
