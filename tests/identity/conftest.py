@@ -1,4 +1,6 @@
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -6,6 +8,7 @@ from django.db import connection
 from django.test import Client
 
 from tests.identity.calls import Api, make_api
+from tests.identity.server import Server, serve
 
 
 @pytest.fixture
@@ -25,3 +28,9 @@ def process_environment(transactional_db: None) -> dict[str, str]:
 @pytest.fixture
 def api(db: None, client: Client) -> Api:
     return make_api(client)
+
+
+@pytest.fixture
+def server(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+    with serve(process_environment, tmp_path) as served:
+        yield served

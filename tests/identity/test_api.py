@@ -4,9 +4,6 @@ import http.client
 import io
 import json
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from identity.payloads import BATCH_LIMIT, BODY_LIMIT, MESSAGE_LIMIT
 from identity.values import Value
 from tests import factories
 from tests.identity.calls import VALUE, Answer, Api, assert_refused, make_api, nothing_is_stored
+from tests.identity.server import Server
 
 # What is right
 
@@ -638,19 +636,9 @@ def test_nothing_that_is_sent_is_a_failure(api: Api, path: str, body: bytes) -> 
 # Through gunicorn, since what a server makes of chunks is its own
 
 
-@pytest.fixture
-def server(process_environment: dict[str, str]) -> Iterator[tuple[str, int]]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = [sys.executable, "-m", "gunicorn", "callout_site.wsgi", "--log-level", "error", "--threads", "2"]
-        command += ["--bind", f"fd://{listener.fileno()}", "--no-control-socket"]
-        with subprocess.Popen(command, env=process_environment, pass_fds=[listener.fileno()]) as process:
-            yield listener.getsockname()
-            process.terminate()
-
-
-def exchange(server: tuple[str, int], *sent: bytes) -> tuple[int, Any]:
+def exchange(server: Server, *sent: bytes) -> tuple[int, Any]:
     """Send bytes as they are, and read the answer."""
-    with socket.create_connection(server, timeout=20) as connected:
+    with socket.create_connection(server.address, timeout=20) as connected:
         for part in sent:
             connected.sendall(part)
         connected.shutdown(socket.SHUT_WR)
@@ -659,7 +647,7 @@ def exchange(server: tuple[str, int], *sent: bytes) -> tuple[int, Any]:
         return response.status, json.loads(response.read())
 
 
-def test_gunicorn_hands_over_chunks(server: tuple[str, int], client: Client) -> None:
+def test_gunicorn_hands_over_chunks(server: Server, client: Client) -> None:
     api = make_api(client)
     head = (
         "POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
