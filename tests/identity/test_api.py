@@ -1,5 +1,6 @@
 """The ingestion API, through the whole site on a real database. The tables read like those of the design."""
 
+import gzip
 import http.client
 import io
 import json
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from identity.models import Key, Person, Trait
+from identity import rate_limits
+from identity.models import Application, Key, Person, Trait, Verification
 from identity.payloads import BATCH_LIMIT, BODY_LIMIT, MESSAGE_LIMIT
 from identity.values import Value
 from tests import factories
@@ -622,14 +624,51 @@ bodies = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(path=st.sampled_from(["/v1/identify", "/v1/batch"]), body=bodies)
-def test_nothing_that_is_sent_is_a_failure(api: Api, path: str, body: bytes) -> None:
-    answer = api.call(path, body)
-    assert answer.status in (200, 400)
+messages = st.fixed_dictionaries(
+    {"type": st.sampled_from(["identify", "track"]) | documents},
+    optional={
+        "userId": st.sampled_from(["u1", "u2", 3]) | scalars,
+        "anonymousId": documents,
+        "traits": st.dictionaries(names, documents, max_size=8) | documents,
+        "context": st.dictionaries(st.sampled_from(["traits", "signature"]), documents) | documents,
+        "signature": documents,
+        "originalTimestamp": documents,
+        "writeKey": documents,
+    },
+)
+segment_bodies = st.one_of(
+    messages.map(lambda message: json.dumps(message).encode()),
+    st.lists(messages | calls, max_size=5).map(lambda sent: json.dumps({"batch": sent}).encode()),
+)
+paths = ["identify", "batch", "b", *"itpgas", "health", "", "nothing", "identify/"]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from(paths),
+    method=st.sampled_from(["POST"] * 12 + ["GET", "OPTIONS", "PUT"]),
+    body=bodies | segment_bodies,
+    packed=st.sampled_from([False] * 4 + [True]),
+    headers=st.dictionaries(
+        st.sampled_from(["Authorization", "Content-Encoding", "Content-Type", "Origin", "X-Forwarded-For"]),
+        st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=8)
+        | st.sampled_from(["gzip", "Basic Og==", "Bearer x", "text/plain", "null", "127.0.0.1, ::1"]),
+        max_size=2,
+    ),
+    query=st.sampled_from(["", "?key=x", "?key=%ED%A0%80", "?key&key"]),
+)
+def test_nothing_that_is_sent_is_a_failure(
+    api: Api, path: str, method: str, body: bytes, packed: bool, headers: dict[str, str], query: str
+) -> None:
+    rate_limits.by_address.clear()
+    Application.objects.update(verification=Verification.REPORT)
+    if packed:
+        body, headers = gzip.compress(body), {**headers, "Content-Encoding": "gzip"}
+    answer = api.call(f"/v1/{path}{query}", body, method=method, **headers)
+    assert answer.status in (200, 204, 400, 401, 404, 405, 413, 415)
     if answer.status == 200:
-        assert answer.json["success"] is True
-    else:
+        assert answer.json.get("success", answer.json.get("status")) in (True, "ok")
+    elif answer.status != 204:
         assert answer.json.keys() <= {"code", "message", "field"}
 
 
