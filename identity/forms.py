@@ -1,4 +1,4 @@
-"""Forms of the account pages: Django's own with our words, errors at their field, and an end to one-time passwords."""
+"""Forms of the account pages, which are Django's own with our words, and of Settings."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,9 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.core.exceptions import ValidationError
 
-from identity.models import User
+from identity.models import User, Verification
+from identity.origins import canonical_origin
+from identity.values import check_key
 
 
 class AccountForm(forms.BaseForm):
@@ -105,3 +107,60 @@ class ChangePasswordForm(NewPasswordForm, PasswordChangeForm):
         self.fields["old_password"].label = "Current password"
         self.fields["old_password"].error_messages["required"] = "Enter your current password."
         self.error_messages = self.error_messages | {"password_incorrect": "This is not your current password."}
+
+
+class VerificationForm(forms.Form):
+    """Which calls must be signed."""
+
+    mode = forms.ChoiceField(
+        label="Calls with a public key that name a user",
+        choices=[
+            (Verification.OFF, "Off: signatures are not looked at"),
+            (Verification.REPORT, "Report: unsigned calls go through and are counted"),
+            (Verification.REQUIRED, "Required: unsigned calls are refused"),
+        ],
+        widget=forms.RadioSelect,
+    )
+
+
+class OriginsForm(forms.Form):
+    """Origins, one in a line, as a list of how browsers write them."""
+
+    origins = forms.CharField(
+        label="Origins that may call",
+        required=False,
+        max_length=10_000,
+        help_text="One in each line, like https://app.example.com. With none, pages of every site may call.",
+        widget=forms.Textarea(attrs={"class": "field key", "rows": 4, "spellcheck": "false"}),
+    )
+
+    def clean_origins(self) -> list[str]:
+        lines = [line for line in self.cleaned_data["origins"].splitlines() if line.strip()]
+        problems: list[ValidationError] = []
+        origins = []
+        for line in lines:
+            try:
+                origins.append(canonical_origin(line))
+            except ValidationError as error:
+                problems.append(error)
+        if problems:
+            raise ValidationError(problems)
+        return origins
+
+
+class ServerOnlyForm(forms.Form):
+    """The key of a trait."""
+
+    key = forms.CharField(
+        label="Trait",
+        strip=False,
+        widget=forms.TextInput(attrs={"class": "field key", "list": "traits", "autocomplete": "off"}),
+        error_messages={"required": "Choose a trait, or type the key of a new one."},
+    )
+
+    def clean_key(self) -> str:
+        key: str = self.cleaned_data["key"]
+        problem = check_key(key)
+        if problem:
+            raise ValidationError(problem.message)
+        return key

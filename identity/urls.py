@@ -1,11 +1,27 @@
 from django.contrib.auth.views import LogoutView
-from django.urls import path, re_path
-from django.urls.resolvers import URLPattern
+from django.urls import include, path, re_path
+from django.urls.resolvers import URLPattern, URLResolver
 
 from identity import api
-from identity.views import account
+from identity.views import account, settings
 
-urlpatterns: list[URLPattern] = [
+_settings: list[URLPattern | URLResolver] = [
+    path("", settings.settings, name="settings"),
+    path("install/", settings.install, name="settings_install"),
+    path("install/last/", settings.last_identify, name="settings_last_identify"),
+    path("keys/", settings.keys, name="settings_keys"),
+    re_path("^keys/create/(?P<kind>public|secret)/$", settings.key_create, name="settings_key_create"),
+    path("keys/<int:key_id>/revoke/", settings.key_revoke, name="settings_key_revoke"),
+    path("verification/", settings.verification, name="settings_verification"),
+    path("verification/mode/", settings.verification_mode, name="settings_verification_mode"),
+    path("verification/origins/", settings.origins, name="settings_origins"),
+    path("verification/server-only/", settings.server_only, name="settings_server_only"),
+    path("verification/secrets/add/", settings.secret_add, name="settings_secret_add"),
+    path("verification/secrets/<int:secret_id>/", settings.secret_show, name="settings_secret_show"),
+    path("verification/secrets/<int:secret_id>/retire/", settings.secret_retire, name="settings_secret_retire"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/identify", api.identify),
     path("v1/i", api.identify),
     path("v1/batch", api.batch),
@@ -20,4 +36,5 @@ urlpatterns: list[URLPattern] = [
     path("password/choose/<uidb64>/<token>/", account.PasswordChoose.as_view(), name="password_choose"),
     path("password/change/", account.PasswordChange.as_view(), name="password_change"),
     path("password/first/", account.password_first, name="password_first"),
+    path("<slug:application_slug>/settings/", include(_settings)),
 ]

@@ -74,5 +74,9 @@ class Teammate(models.Model):
         return f"{self.user} ({self.get_role_display()})"
 
     @property
+    def is_owner(self) -> bool:
+        return self.role == Role.OWNER
+
+    @property
     def can_edit(self) -> bool:
         return self.role in (Role.OWNER, Role.EDITOR)

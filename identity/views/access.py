@@ -35,6 +35,11 @@ class Access:
         if not self.teammate.can_edit:
             raise PermissionDenied
 
+    def must_own(self) -> None:
+        """Raise PermissionDenied for everyone but an owner."""
+        if not self.teammate.is_owner:
+            raise PermissionDenied
+
     def page(self, request: HttpRequest, template: str, *, status: int = 200, **context: object) -> HttpResponse:
         """A page, or a fragment of one, in the frame of the application."""
         frame = {"application": self.application, "teammate": self.teammate, "applications": self.applications}
