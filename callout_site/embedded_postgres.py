@@ -47,8 +47,6 @@ LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--built
 OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    # A power cut may cost the last second of a demo, but never all of it: commits don't wait for the disk, fsync stays.
-    "synchronous_commit": "off",
 }
 
 

@@ -40,6 +40,8 @@ def django_db_modify_db_settings() -> None:
         embedded_postgres.start(site.BASE_DIR)
     except embedded_postgres.Unavailable as error:
         pytest.exit(str(error), returncode=1)
+    # What tests commit need not outlive the server, so they don't wait for the disk.
+    site.DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c synchronous_commit=off"
     number = first_free_number(embedded_postgres.folder(site.BASE_DIR))
     site.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_callout_{number}"
 
