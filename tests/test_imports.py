@@ -18,13 +18,15 @@ LAYERS = """
     engage.forms engage.census engage.applications
     engage.audience
     engage.models
+    identity.importing
     identity.configuration identity.endpoints identity.forms identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
     engage.rules
     engage.operators
     engage.expressions
-    identity.client_address identity.encryption identity.origins identity.rate_limits identity.signatures
+    identity.client_address identity.encryption identity.import_files identity.origins identity.rate_limits
+    identity.signatures
     identity.payloads
     identity.values
     engage.__init__ identity.__init__

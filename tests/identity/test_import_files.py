@@ -1,0 +1,202 @@
+"""Reading users out of files."""
+
+import io
+import json
+import tracemalloc
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from identity.import_files import CsvFile, RefusedRows, UnreadableFile, read_users
+from identity.payloads import BODY_LIMIT
+from identity.values import Kind
+
+
+def read(body: bytes, name: str = "users.csv", known: Mapping[str, Kind] | None = None) -> list[object]:
+    """The document of each row, or its line and problem."""
+    users = read_users(io.BytesIO(body), name, known or {})
+    return [(row.line, row.problem) if row.problem else row.document for row in users.rows()]
+
+
+def user(external_id: str = "u1", /, **traits: object) -> dict[str, object]:
+    return {"id": external_id, "traits": traits}
+
+
+CSV: dict[str, tuple[bytes, list[object]]] = {
+    "commas": (b"id,plan\nu1,pro\n", [user(plan="pro")]),
+    "semicolons": (b"id;plan\nu1;a,b\n", [user(plan="a,b")]),
+    "tabs": (b"id\tplan\nu1\ta,b;c\n", [user(plan="a,b;c")]),
+    "a BOM": (b"\xef\xbb\xbfid,plan\nu1,pro\n", [user(plan="pro")]),
+    "CRLF": (b"id,plan\r\nu1,pro\r\n", [user(plan="pro")]),
+    "no newline at the end": (b"id,plan\nu1,pro", [user(plan="pro")]),
+    "blank lines": (b"id,plan\n\nu1,pro\n\n\n", [user(plan="pro")]),
+    "quotes": (b'id,plan\nu1,"a ""b"", c"\n', [user(plan='a "b", c')]),
+    "a line break in quotes": (b'id,plan\nu1,"a\nb"\nu2,c\n', [user(plan="a\nb"), user("u2", plan="c")]),
+    "a quoted header": (b'"id","company name"\nu1,Acme\n', [user(**{"company name": "Acme"})]),
+    "other names for the id": (b"userId,plan\nu1,pro\n", [user(plan="pro")]),
+    "and yet another": (b"plan,user_id\npro,u1\n", [user(plan="pro")]),
+    "parts of the call": (
+        b"id,email,name,timestamp,plan\nu1,a@b.example,Ann,2025-01-01T00:00Z,pro\n",
+        [
+            {
+                "id": "u1",
+                "email": "a@b.example",
+                "name": "Ann",
+                "timestamp": "2025-01-01T00:00Z",
+                "traits": {"plan": "pro"},
+            }
+        ],
+    ),
+    "traits by their full name": (b"id,traits.plan\nu1,pro\n", [user(plan="pro")]),
+    "names with space around": (b"id , plan \nu1,pro\n", [user(plan="pro")]),
+    "empty cells say nothing": (b"id,email,plan,seats\nu1,,, \n", [user()]),
+    "an empty id": (b"id,plan\n,pro\n", [{"traits": {"plan": "pro"}}]),
+    "fewer cells than the header": (b"id,plan,seats\nu1\nu2,pro\n", [user(), user("u2", plan="pro")]),
+    "only a header": (b"id,plan\n", []),
+    "NUL": (b"id,plan\nu1,a\0b\n", [user(plan="a\0b")]),
+    "Umlaute": ("id,städte\nu1,Köln\n".encode(), [user(städte="Köln")]),
+    "reasons from before": (b"id,plan,$refused\nu1,pro,line 2: no\n", [user(plan="pro")]),
+}
+
+
+@pytest.mark.parametrize(("body", "documents"), CSV.values(), ids=CSV)
+def test_csv_becomes_calls(body: bytes, documents: list[object]) -> None:
+    assert read(body) == documents
+
+
+KINDS: dict[str, tuple[list[str], list[object]]] = {
+    "numbers": (["1", "-2.5", "", "0"], [1, -2.5, 0]),
+    "numbers and a name": (["1", "007"], ["1", "007"]),
+    "numbers and text": (["1", "n/a"], ["1", "n/a"]),
+    "thousands": (['"1,000"', "2"], ["1,000", "2"]),
+    "true and false": (["true", "FALSE", ""], [True, False]),
+    "true and text": (["true", "maybe"], ["true", "maybe"]),
+    "true and a number": (["true", "1"], ["true", "1"]),
+    "dates": (["2025-01-01", "2025-02-30"], ["2025-01-01", "2025-02-30"]),
+    "nothing": (["", " "], []),
+    "a number too large to be exact": (["9007199254740993", "1"], ["9007199254740993", "1"]),
+}
+
+
+@pytest.mark.parametrize(("cells", "values"), KINDS.values(), ids=KINDS)
+def test_a_column_is_of_the_kind_of_all_its_cells(cells: list[str], values: list[object]) -> None:
+    body = "id,x\n" + "".join(f"u,{cell}\n" for cell in cells)
+    documents: list[Any] = read(body.encode())
+    found = [document["traits"]["x"] for document in documents if document["traits"]]
+    # As JSON, since to Python 1 == True.
+    assert json.dumps(found) == json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (Kind.NUMBER, [1, "n/a", "true"]),
+        (Kind.BOOLEAN, ["1", "n/a", True]),
+        (Kind.STRING, ["1", "n/a", "true"]),
+        (Kind.DATE, ["1", "n/a", "true"]),
+    ],
+)
+def test_a_trait_that_is_known_is_read_as_it_is_known(kind: Kind, values: list[object]) -> None:
+    documents: list[Any] = read(b"id,x\nu,1\nu,n/a\nu,true\n", known={"x": kind})
+    assert json.dumps([document["traits"]["x"] for document in documents]) == json.dumps(values)
+
+
+PROBLEMS: dict[str, tuple[bytes, int, str]] = {
+    "more cells than the header": (b"id,plan\nu0,pro\nu1,a,b\n", 3, "The row has 3 cells, and the header 2."),
+    "no UTF-8": (b"id,plan\nu0,pro\nu1,K\xf6ln\n", 3, "The row is not in UTF-8. Save the file as"),
+    "a row that is too long": (b"id,plan\nu0,pro\nu1," + b"x" * BODY_LIMIT + b"\n", 3, "more than 64 KiB"),
+    "a cell that is too long": (b"id,plan\nu0,pro\nu1," + b"x" * 200_000 + b"\n", 3, "A cell is too long"),
+    "a line that is far too long": (b"id,plan\nu0,pro\nu1," + b"x," * 3_000_000 + b"\n", 3, "cells, and the header 2"),
+    "a quotation mark that is never closed": (b'id,plan\nu0,pro\nu1,"' + b"x\n" * 100_000, 3, "never closed"),
+}
+
+
+@pytest.mark.parametrize(("body", "line", "problem"), PROBLEMS.values(), ids=PROBLEMS)
+def test_a_bad_row_is_refused_alone(body: bytes, line: int, problem: str) -> None:
+    first, bad, *rest = read(body)
+    assert first == user("u0", plan="pro")
+    assert isinstance(bad, tuple)
+    assert bad[0] == line
+    assert problem in bad[1]
+    if "never closed" not in problem:
+        assert rest == []
+
+
+def test_what_follows_a_bad_row_is_read() -> None:
+    body = b"id,plan\nu1,\xff\nu2,pro\nu3,a,b\nu4," + b"x" * 2_000_000 + b"\nu5,pro\n"
+    documents = [found for found in read(body) if isinstance(found, dict)]
+    assert documents == [user("u2", plan="pro"), user("u5", plan="pro")]
+
+
+UNREADABLE: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "The file is empty."),
+    "blank": (b" \n\n", "The file is empty."),
+    "no id": (b"email,plan\na,b\n", "The header has no column “id”."),
+    "a name twice": (b"id,plan,plan\n", "The column “plan” stands twice"),
+    "a name twice in two ways": (b"id,plan,traits.plan\n", "The column “plan” stands twice"),
+    "the id twice": (b"id,userId\n", "The column “id” stands twice"),
+    "a column without a name": (b"id,,plan\n", "Column 2 has no name"),
+    "no UTF-8": ("id,plan\nu1,x\n".encode("utf-16"), "The file is not in UTF-8."),
+    "a header in Latin-1": (b"id,st\xe4dte\n", "The file is not in UTF-8."),
+}
+
+
+@pytest.mark.parametrize(("body", "message"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_says_nothing_of_users_is_refused(body: bytes, message: str) -> None:
+    with pytest.raises(UnreadableFile, match=message):
+        read(body)
+
+
+JSON: dict[str, tuple[bytes, list[object]]] = {
+    "a line each": (b'{"id": "u1"}\n{"id": "u2"}\n', [{"id": "u1"}, {"id": "u2"}]),
+    "CRLF, blanks and no end": (b'{"id": "u1"}\r\n\r\n \n{"id": "u2"}', [{"id": "u1"}, {"id": "u2"}]),
+    "a BOM": (b'\xef\xbb\xbf{"id": "u1"}\n', [{"id": "u1"}]),
+    "reasons from before": (b'{"$refused": "line 1: no", "id": "u1"}\n', [{"id": "u1"}]),
+    "no object": (b"[1]\n2\n", [[1], 2]),
+    "no JSON": (b'{"id": "u1"\n{"id": "u2"}\n', [(1, "The body is not valid JSON in UTF-8."), {"id": "u2"}]),
+    "no UTF-8": (b'{"id": "\xff"}\n{"id": "u2"}\n', [(1, "The row is not in UTF-8."), {"id": "u2"}]),
+    "too long": (
+        b'{"id": "' + b"x" * 3_000_000 + b'"}\n{"id": "u2"}\n',
+        [(1, "The row has more than 64 KiB."), {"id": "u2"}],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["users.jsonl", "users.ndjson", "users.json", "USERS.JSONL"])
+@pytest.mark.parametrize(("body", "documents"), JSON.values(), ids=JSON)
+def test_json_lines_become_calls(body: bytes, documents: list[object], name: str) -> None:
+    assert read(body, name) == documents
+
+
+def test_a_name_that_says_nothing_leaves_it_to_the_beginning() -> None:
+    assert read(b' {"id": "u1"}\n', "users") == [{"id": "u1"}]
+    assert read(b"id\nu1\n", "users.data") == [user()]
+
+
+def test_refused_rows_can_be_mended_and_read_again() -> None:
+    for body, name in ((b"id,plan\nu1,a\nu2,b,c\n", "users.csv"), (b'{"id": "u1"}\n{"id": \n', "users.jsonl")):
+        users = read_users(io.BytesIO(body), name, {})
+        out = io.StringIO()
+        refused = RefusedRows(out, users)
+        for row in users.rows():
+            refused.add(row, row.problem or "no")
+        again = read(out.getvalue().encode(), name)
+        first = again[0]
+        assert isinstance(first, dict)
+        assert first["id"] == "u1"
+        assert "line 2: " in out.getvalue()
+        assert len(again) == 2
+
+
+def test_a_large_file_takes_little_memory() -> None:
+    body = io.BytesIO(b"id,plan,seats\n" + b"".join(b"user%d,pro,%d\n" % (n, n) for n in range(200_000)))
+    tracemalloc.start()
+    users = read_users(body, "users.csv", {})
+    rows = sum(1 for _ in users.rows())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(users, CsvFile)
+    assert [column.kind for column in users.columns] == [None, None, Kind.NUMBER]
+    assert rows == 200_000
+    assert peak < 2_000_000
