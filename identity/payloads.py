@@ -125,13 +125,16 @@ def too_large(limit: int) -> Refused:
 def read_json(body: bytes) -> object:
     """The JSON document in `body`, which is UTF-8 with or without a BOM. Raises Refused."""
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        return _decoder.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and integers of thousands of digits
         raise Refused(400, "invalid_json", "The body is not valid JSON in UTF-8.") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def parse_message(document: object, *, now: datetime) -> Identify | None:
@@ -327,7 +330,8 @@ def _text(raw: object, field: ProfilePart, warnings: list[CallWarning]) -> str |
 def _flat(traits: Mapping[str, object], warnings: list[CallWarning]) -> dict[str, object]:
     """The traits with one-level objects as dotted keys. What can't be stored is left out with a warning."""
     flat: dict[str, object] = {}
-    for key, raw in _members(traits):
+    nested = any(isinstance(raw, dict) for raw in traits.values())
+    for key, raw in _members(traits) if nested else traits.items():
         if problem := check_key(key):
             warnings.append(CallWarning.of(problem, key))
         elif len(flat) == TRAITS_LIMIT and key not in flat:

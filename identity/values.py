@@ -1,6 +1,7 @@
 """What a trait value is. Values are made canonical once, when they arrive, from the value alone; whoever compares them
 later can be strict and simple. Pure: no database, no clock."""
 
+import functools
 import json
 import math
 import re
@@ -101,7 +102,7 @@ def canonical(raw: object, declared: Kind | None = None) -> Canonical:
     """The canonical form of a value as JSON gives it (str, int, float, bool or None), converted to the `declared` kind
     where nothing is lost. Raises NotAValue for lists, objects and numbers that are not exact everywhere."""
     if isinstance(raw, str):
-        made = _canonical_string(raw)
+        made = _canonical_short(raw) if len(raw) <= _SHORT else _canonical_string(raw)
     elif raw is None or isinstance(raw, bool):
         made = Canonical(raw)
     elif isinstance(raw, (int, float)):
@@ -125,6 +126,11 @@ def _canonical_string(raw: str) -> Canonical:
         return Canonical(None, tuple(problems))
     moment = parse_instant(text)
     return Canonical(text if moment is None else format_instant(moment), tuple(problems))
+
+
+# Most texts are short and come again and again: plans, roles, countries.
+_SHORT = 50
+_canonical_short = functools.lru_cache(10_000)(_canonical_string)
 
 
 def _canonical_number(raw: int | float) -> int | float:
@@ -194,10 +200,15 @@ def _date_in(value: Value) -> str | None:
 
 def check_key(key: str) -> Problem | None:
     """What is wrong with `key` as the name of a trait; None if nothing is."""
-    if not key.strip():
-        return Problem("invalid_key_name", "A trait needs a name.")
     if len(key) > KEY_LENGTH:
         return Problem("invalid_key_name", f"A trait's name has at most {KEY_LENGTH} characters.")
+    return _check_short_key(key)
+
+
+@functools.lru_cache(10_000)  # the same few come with every user
+def _check_short_key(key: str) -> Problem | None:
+    if not key.strip():
+        return Problem("invalid_key_name", "A trait needs a name.")
     if UNSTORABLE.search(key):
         return Problem("invalid_key_name", "A trait's name can't have NUL characters or lone surrogates.")
     if key.startswith("$"):
