@@ -73,6 +73,17 @@ class _Change:
     def removals(self) -> list[str]:
         return [key for key, value in self.traits.items() if value is None]
 
+    def as_row(self) -> dict[str, object]:
+        return {
+            "id": str(self.id),
+            "external_id": self.external_id,
+            "email": self.profile.get("email", ""),
+            "name": self.profile.get("name", ""),
+            "traits": self.values,
+            "first_seen": self.first_seen.isoformat(),
+            "last_seen": self.last_seen.isoformat(),
+        }
+
     def alters(self, stored: _Stored) -> bool:
         """Whether there is anything to write for a user who is stored like this."""
         for key, value in self.traits.items():
@@ -233,6 +244,8 @@ def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: date
 
 def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> list[str]:
     """Take out of a change, last first, values that need more room than the user has, and return their keys."""
+    if _at_most(stored) + _at_most(change.values) <= TRAITS_BYTES:
+        return []
     merged = {**stored, **change.values}
     for key in change.removals:
         merged.pop(key, None)
@@ -250,6 +263,11 @@ def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> lis
     return dropped[::-1]
 
 
+def _at_most(traits: Mapping[str, Value]) -> int:
+    """What traits take up at most, without writing them out: six bytes for a character, and 30 for all else."""
+    return sum(6 * len(key) + (6 * len(value) if isinstance(value, str) else 0) + 30 for key, value in traits.items())
+
+
 def _size(traits: Mapping[str, Value]) -> int:
     return len(json.dumps(traits, ensure_ascii=False, separators=(",", ":")).encode())
 
@@ -263,11 +281,11 @@ def _write(application_id: uuid.UUID, changes: Sequence[_Change]) -> None:
             INSERT INTO identity_person AS stored (
                 id, application_id, external_id, email, name, traits, first_seen, last_seen
             )
-            SELECT id, %(application)s, external_id, email, name, traits::jsonb, first_seen, last_seen
-            FROM unnest(
-                %(ids)s::uuid[], %(external_ids)s::text[], %(emails)s::text[], %(names)s::text[], %(traits)s::text[],
-                %(first_seen)s::timestamptz[], %(last_seen)s::timestamptz[]
-            ) AS sent (id, external_id, email, name, traits, first_seen, last_seen)
+            SELECT id, %(application)s, external_id, email, name, traits, first_seen, last_seen
+            FROM json_to_recordset(%(changes)s) AS sent (
+                id uuid, external_id text, email text, name text, traits jsonb,
+                first_seen timestamptz, last_seen timestamptz
+            )
             ORDER BY id
             ON CONFLICT (id) DO UPDATE SET
                 email = CASE WHEN excluded.id = ANY(%(with_email)s::uuid[]) THEN excluded.email ELSE stored.email END,
@@ -279,13 +297,8 @@ def _write(application_id: uuid.UUID, changes: Sequence[_Change]) -> None:
             """,
             {
                 "application": application_id,
-                "ids": [change.id for change in changes],
-                "external_ids": [change.external_id for change in changes],
-                "emails": [change.profile.get("email", "") for change in changes],
-                "names": [change.profile.get("name", "") for change in changes],
-                "traits": [json.dumps(change.values) for change in changes],
-                "first_seen": [change.first_seen for change in changes],
-                "last_seen": [change.last_seen for change in changes],
+                # One text: arrays of texts would be put together one by one, in Python.
+                "changes": json.dumps([change.as_row() for change in changes]),
                 "with_email": [change.id for change in changes if "email" in change.profile],
                 "with_name": [change.id for change in changes if "name" in change.profile],
                 "removals": json.dumps({str(change.id): change.removals for change in changes if change.removals}),
