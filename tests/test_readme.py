@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 from django.conf import settings
+from django.core.management import load_command_class
+from django.core.management.base import BaseCommand
 from django.urls import URLPattern, resolve
 
 from engage.operators import OPERATORS
@@ -48,6 +50,13 @@ def test_every_call_is_documented_and_there() -> None:
     served = {f"/{url.pattern}" for url in urls.urlpatterns if isinstance(url, URLPattern) and url.callback in methods}
     assert {path for _, path in documented} == served
     assert {(methods[resolve(path).func], path) for _, path in documented} == documented
+
+
+def test_every_option_of_configure_application_is_documented() -> None:
+    parser = load_command_class("identity", "configure_application").create_parser("manage.py", "")
+    known = {text for action in parser._actions for text in action.option_strings if text.startswith("--")}
+    common = {action.option_strings[-1] for action in BaseCommand().create_parser("manage.py", "")._actions}
+    assert set(re.findall("`(--[a-z-]+)`", README.split("## Rules")[0].split("## Identify users")[1])) == known - common
 
 
 def test_every_place_named_is_there() -> None:
