@@ -10,7 +10,7 @@ from django.utils import timezone
 from identity import caches
 from identity.models import Application, IdentitySecret, Key, Trait, Verification
 from identity.models.application import check_time_zone
-from identity.origins import canonical_origin
+from identity.origins import canonical_origins
 from identity.values import check_key
 
 
@@ -34,15 +34,7 @@ def set_verification(application: Application, *, mode: Verification) -> None:
 
 def set_origins(application: Application, *, origins: Iterable[str]) -> None:
     """List the origins from which pages may call; none lets all of them. Raises ValidationError."""
-    problems, canonical = [], []
-    for origin in origins:
-        try:
-            canonical.append(canonical_origin(origin))
-        except ValidationError as error:
-            problems.append(error)
-    if problems:
-        raise ValidationError(problems)
-    application.origins = list(dict.fromkeys(canonical))
+    application.origins = canonical_origins(origins)
     application.save(update_fields=["origins"])
     transaction.on_commit(caches.forget)
 

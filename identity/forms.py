@@ -8,7 +8,7 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, Pa
 from django.core.exceptions import ValidationError
 
 from identity.models import User, Verification
-from identity.origins import canonical_origin
+from identity.origins import canonical_origins
 from identity.values import check_key
 
 
@@ -135,17 +135,7 @@ class OriginsForm(forms.Form):
     )
 
     def clean_origins(self) -> list[str]:
-        lines = [line for line in self.cleaned_data["origins"].splitlines() if line.strip()]
-        problems: list[ValidationError] = []
-        origins = []
-        for line in lines:
-            try:
-                origins.append(canonical_origin(line))
-            except ValidationError as error:
-                problems.append(error)
-        if problems:
-            raise ValidationError(problems)
-        return origins
+        return canonical_origins(line for line in self.cleaned_data["origins"].splitlines() if line.strip())
 
 
 class ServerOnlyForm(forms.Form):

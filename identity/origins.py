@@ -1,6 +1,7 @@
 """Origins: from which sites browsers may call. Pure."""
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -27,3 +28,17 @@ def canonical_origin(text: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     return f"{parts.scheme}://{host}" + ("" if port in (None, _USUAL_PORTS[parts.scheme]) else f":{port}")
+
+
+def canonical_origins(texts: Iterable[str]) -> list[str]:
+    """Each of the origins once, in the order given. Raises ValidationError with all that are none."""
+    problems: list[ValidationError] = []
+    origins: dict[str, None] = {}
+    for text in texts:
+        try:
+            origins[canonical_origin(text)] = None
+        except ValidationError as error:
+            problems.append(error)
+    if problems:
+        raise ValidationError(problems)
+    return list(origins)
