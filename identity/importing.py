@@ -1,7 +1,8 @@
 """The import of a file of users: every row is an identify call from a server, and goes the way of one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -40,6 +41,33 @@ def known_kinds(application: Application) -> dict[str, Kind]:
     return {trait.key: trait.kind for trait in application.traits.all() if trait.kind}
 
 
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Some rows, read and looked at."""
+
+    calls: list[Identify]
+    ignored: int
+    refused: list[tuple[Row, str]]
+
+
+def _next_slice(rows: Iterator[Row], now: datetime) -> _Slice | None:
+    calls: list[Identify] = []
+    refused: list[tuple[Row, str]] = []
+    count = 0
+    for row in islice(rows, USERS_AT_ONCE):
+        count += 1
+        try:
+            call = None if row.problem else parse_message(row.document, now=now)
+        except Refused as refusal:
+            refused.append((row, refusal.message))
+            continue
+        if row.problem:
+            refused.append((row, row.problem))
+        elif call:
+            calls.append(call)
+    return _Slice(calls, count - len(calls) - len(refused), refused) if count else None
+
+
 def import_users(
     application: Application,
     rows: Iterable[Row],
@@ -52,24 +80,17 @@ def import_users(
     every thousand. What was imported stays, whatever comes later; to import it once more changes nothing."""
     report = Report()
     coming = iter(rows)
-    while some := list(islice(coming, USERS_AT_ONCE)):
-        calls: list[Identify] = []
-        for row in some:
-            try:
-                if row.problem is not None:
-                    raise Refused(400, "invalid_row", row.problem)
-                call = parse_message(row.document, now=now)
-            except Refused as refused:
-                report.refused += 1
-                refuse(row, refused.message)
-                continue
-            if call is None:
-                report.ignored += 1
-            else:
-                calls.append(call)
-        for warnings in ingest.identify_many(application.pk, calls, now=now):
-            for warning in warnings:
-                report.warn(warning)
-        report.applied += len(calls)
-        progress(report)
+    with ThreadPoolExecutor(1) as reader:  # reads on while PostgreSQL writes
+        ahead = reader.submit(_next_slice, coming, now)
+        while some := ahead.result():
+            ahead = reader.submit(_next_slice, coming, now)
+            for row, reason in some.refused:
+                refuse(row, reason)
+            for warnings in ingest.identify_many(application.pk, some.calls, now=now):
+                for warning in warnings:
+                    report.warn(warning)
+            report.applied += len(some.calls)
+            report.ignored += some.ignored
+            report.refused += len(some.refused)
+            progress(report)
     return report
