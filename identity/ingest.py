@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from django.db import connection
 from identity import caches, tally
 from identity.models.person import person_id
 from identity.models.trait import PUBLIC_TRAITS_PER_HOUR, TRAITS_PER_APPLICATION
-from identity.payloads import CallWarning, Identify, ProfilePart
+from identity.payloads import CallWarning, Identify, Profile
 from identity.values import NotAValue, Problem, Value, canonical, kind_of, same
 
 # What a user's traits may take up, as compact JSON in UTF-8.
@@ -54,16 +54,16 @@ class _Change:
     external_id: str
     first_seen: datetime
     last_seen: datetime
-    last_call: int = 0
-    profile: dict[ProfilePart, str] = field(default_factory=dict)
-    traits: Patch = field(default_factory=dict)
+    last_call: int
+    profile: Profile
+    traits: Patch
 
     def fold(self, index: int, call: Identify, patch: Patch) -> None:
         self.first_seen = min(self.first_seen, call.seen_at)
         self.last_seen = max(self.last_seen, call.seen_at)
         self.last_call = index
-        self.profile |= call.profile
-        self.traits |= patch
+        self.profile = {**self.profile, **call.profile}
+        self.traits = self.traits | patch
 
     @property
     def values(self) -> dict[str, Value]:
@@ -115,10 +115,10 @@ def identify_many(
     changes: dict[uuid.UUID, _Change] = {}
     for index, (call, patch) in enumerate(zip(calls, patches, strict=True)):
         pk = person_id(application_id, call.external_id)
-        change = changes.get(pk)
-        if change is None:
-            change = changes[pk] = _Change(pk, call.external_id, call.seen_at, call.seen_at)
-        change.fold(index, call, patch)
+        if pk in changes:
+            changes[pk].fold(index, call, patch)
+        else:
+            changes[pk] = _Change(pk, call.external_id, call.seen_at, call.seen_at, index, call.profile, patch)
     stored = _read(changes)
     to_write = []
     for pk, change in changes.items():
