@@ -4,6 +4,7 @@ the clock is handed in."""
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -289,9 +290,14 @@ def _profile(document: Mapping[str, Any], traits: dict[str, object], warnings: l
 _NOTHING = object()
 
 
+# How nearly all addresses look: known to be good at a tenth of the cost. No label can pass its limit in so few letters.
+_PLAIN_EMAIL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+[A-Za-z]{2,}")
+_PLAIN_EMAIL_LENGTH = 63
+
+
 def _email(raw: object, warnings: list[CallWarning]) -> str | None:
     text = _text(raw, "email", warnings)
-    if not text:
+    if not text or (len(text) <= _PLAIN_EMAIL_LENGTH and _PLAIN_EMAIL.fullmatch(text)):
         return text
     try:
         # Django's check of the domain lets a lone surrogate pass.

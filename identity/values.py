@@ -184,6 +184,8 @@ def _number_in(text: str) -> int | float | None:
     """12 and -3.5; not 007, which is a name, nor digits that a number would lose."""
     if not _plain_number.fullmatch(text):
         return None
+    if "." not in text and len(text) <= 15:  # whole, and far from the limit
+        return int(text)
     exact = Decimal(text)
     if abs(exact) > NUMBER_LIMIT or Decimal(repr(float(exact))) != exact:
         return None

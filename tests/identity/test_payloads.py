@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identity.payloads import (
@@ -345,3 +347,17 @@ def test_whatever_json_says_is_read_as_it_is(document: Any) -> None:
     else:
         assert read_json(text.encode()) == document
         assert read_json(b"\xef\xbb\xbf" + text.encode()) == document
+
+
+plain_parts = st.text("abZ09_+-.@", max_size=12)
+
+
+@settings(max_examples=500)
+@given(st.builds("{}@{}.{}".format, plain_parts, plain_parts, st.sampled_from(["com", "a", "co-m", "example", "c0m"])))
+def test_an_address_is_good_where_django_says_so(text: str) -> None:
+    try:
+        validate_email(text)
+        expected = {"email": text}
+    except ValidationError:
+        expected = {}
+    assert parse_identify({"id": "u1", "email": text}, now=NOW).profile == expected
