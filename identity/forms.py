@@ -12,15 +12,9 @@ from identity.origins import canonical_origins
 from identity.values import check_key
 
 
-class AccountForm(forms.BaseForm):
-    """Our look; and the cursor in the first field that is wrong, else in the first one, so that typing and reading
-    aloud begin where something is to be done."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "field"
-        self._focus(next(iter(self.fields)))
+class FocusedForm(forms.BaseForm):
+    """The cursor in the first field that is wrong, so that typing and reading aloud begin where something is to be
+    done."""
 
     def full_clean(self) -> None:
         super().full_clean()
@@ -34,6 +28,16 @@ class AccountForm(forms.BaseForm):
             field.widget.attrs.pop("autofocus", None)
             if name == chosen:
                 field.widget.attrs["autofocus"] = True
+
+
+class AccountForm(FocusedForm):
+    """Our look; and the cursor in the first field while none is wrong."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "field"
+        self._focus(next(iter(self.fields)))
 
 
 class SignInForm(AccountForm, AuthenticationForm):
@@ -123,7 +127,7 @@ class VerificationForm(forms.Form):
     )
 
 
-class OriginsForm(forms.Form):
+class OriginsForm(FocusedForm, forms.Form):
     """Origins, one in a line, as a list of how browsers write them."""
 
     origins = forms.CharField(
@@ -138,7 +142,7 @@ class OriginsForm(forms.Form):
         return canonical_origins(line for line in self.cleaned_data["origins"].splitlines() if line.strip())
 
 
-class ServerOnlyForm(forms.Form):
+class ServerOnlyForm(FocusedForm, forms.Form):
     """The key of a trait."""
 
     key = forms.CharField(

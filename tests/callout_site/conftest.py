@@ -9,7 +9,11 @@ import pytest
 from tests.callout_site.checkout import Checkout
 
 if sys.platform != "linux":
-    collect_ignore = ["test_database_killed.py", "test_demo.py", "test_embedded_postgres.py"]  # what is left running, they find in /proc
+    collect_ignore = [
+        "test_database_killed.py",
+        "test_demo.py",
+        "test_embedded_postgres.py",
+    ]  # what is left running, they find in /proc
 
 MakeCheckout = Callable[[Path], Checkout]
 

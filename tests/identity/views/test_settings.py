@@ -268,6 +268,7 @@ def test_origins_are_listed_as_browsers_write_them(api: Api, client: Client) -> 
     assert wrong.status_code == 422
     assert "“app.example.com” is not an origin" in text_of(wrong.content)
     assert "“*” is not an origin" in text_of(wrong.content)
+    assert re.search(r"<textarea[^>]* autofocus", wrong.content.decode())  # the field is far down the page
     client.post("/acme/settings/verification/origins/", {"origins": ""})
     api.application.refresh_from_db()
     assert api.application.origins == []
