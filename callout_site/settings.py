@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
+    "procrastinate.contrib.django",
     "callout_site",
     "engage",
     "identity",
@@ -120,6 +121,15 @@ EMAIL_USE_TLS = EMAIL_PORT == 587
 EMAIL_USE_SSL = EMAIL_PORT == 465
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "Callout <callout@localhost>")
+
+# Files are for imports of users alone.
+FILE_UPLOAD_HANDLERS = [
+    "identity.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+# The apps' own tasks are found by the name of their module.
+PROCRASTINATE_IMPORT_PATHS = ["callout_site.background"]
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

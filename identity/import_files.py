@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import IO, BinaryIO
 
 from identity.payloads import BODY_LIMIT, Refused, read_json
 from identity.values import Kind, convert, kind_of
@@ -228,7 +228,7 @@ def read_users(file: BinaryIO, name: str, known: Mapping[str, Kind]) -> UserFile
 class RefusedRows:
     """Writes the rows of a file that were refused, in its own format, each with the reason."""
 
-    def __init__(self, file: TextIO, users: UserFile) -> None:
+    def __init__(self, file: IO[str], users: UserFile) -> None:
         self._file = file
         self._columns = None
         if isinstance(users, CsvFile):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -26,14 +26,13 @@ class Report:
     # Of another type than identify, or anonymous.
     ignored: int = 0
     refused: int = 0
-    # How many rows had a warning, by its code and field.
-    warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    # How many rows had each.
+    warnings: Counter[CallWarning] = field(default_factory=Counter)
 
     def warn(self, warning: CallWarning) -> None:
-        kind = (warning.code, warning.field)
-        if kind not in self.warnings and len(self.warnings) >= WARNINGS_KEPT:
-            kind = (warning.code, "…")
-        self.warnings[kind] += 1
+        if warning not in self.warnings and len(self.warnings) >= WARNINGS_KEPT:
+            warning = replace(warning, field="…")
+        self.warnings[warning] += 1
 
 
 def known_kinds(application: Application) -> dict[str, Kind]:

@@ -18,8 +18,10 @@ LAYERS = """
     engage.forms engage.census engage.applications
     engage.audience
     engage.models
+    identity.forms identity.tasks
+    identity.uploads
     identity.importing
-    identity.configuration identity.endpoints identity.forms identity.ingest identity.middleware
+    identity.configuration identity.endpoints identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
     engage.rules

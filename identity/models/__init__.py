@@ -4,15 +4,18 @@ from identity.models.application import Application, IdentitySecret, Key, Verifi
 from identity.models.person import Person
 from identity.models.teammate import Role, Teammate, User
 from identity.models.trait import Trait
+from identity.models.user_import import ImportPart, UserImport
 
 __all__ = [
     "Application",
     "IdentitySecret",
+    "ImportPart",
     "Key",
     "Person",
     "Role",
     "Teammate",
     "Trait",
     "User",
+    "UserImport",
     "Verification",
 ]

@@ -85,5 +85,5 @@ def summary(application: Application, users: UserFile, report: Report, refused: 
         yield f"{report.ignored:,} rows ignored: of another type than identify, or anonymous."
     if report.refused:
         yield f"{report.refused:,} rows refused. They stand in {refused}, each with its reason."
-    for (code, field), count in report.warnings.most_common():
-        yield f"Warning: {code} in {field}, {count:,} times."
+    for warning, rows in report.warnings.most_common():
+        yield f"Warning: {warning.code} in {warning.field}, {rows:,} times."

@@ -1,0 +1,41 @@
+"""What the worker does in the background for identity. Each task can be begun again from its start."""
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import InterfaceError, OperationalError, transaction
+from procrastinate import JobContext, RetryStrategy
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import JobAborted
+
+from identity import uploads
+from identity.models import Application, User, UserImport
+
+
+@transaction.atomic
+def start_import(application: Application, file: UploadedFile, *, created_by: User) -> UserImport:
+    """Keep an uploaded file of users, and let the worker import it."""
+    kept = uploads.keep(application, file, created_by=created_by)
+    kept.job_id = run_import.defer(import_id=kept.pk)
+    kept.save(update_fields=["job_id"])
+    return kept
+
+
+# A worker that ends, or loses the database, leaves the import to the next one: to import twice changes nothing.
+@app.task(
+    name="identity.run_import",
+    pass_context=True,
+    retry=RetryStrategy(max_attempts=20, wait=5, retry_exceptions=[JobAborted, OperationalError, InterfaceError]),
+)
+def run_import(context: JobContext, import_id: int) -> None:
+    found = UserImport.objects.select_related("application").filter(pk=import_id, finished_at=None).first()
+    if found is None:  # its application is gone
+        return
+    try:
+        uploads.run(found, must_stop=context.should_abort)
+    except uploads.Stopped as error:
+        raise JobAborted from error
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(name="identity.forget_old_uploads")
+def forget_old_uploads(timestamp: int) -> None:
+    uploads.forget_old()

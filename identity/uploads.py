@@ -1,0 +1,155 @@
+"""Files of users that are uploaded in the browser: kept in the database until the worker has imported them, and the
+rows that were refused for a while longer."""
+
+import io
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import BinaryIO
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+from django.db import transaction
+from django.utils import timezone
+
+from identity import tally
+from identity.import_files import CsvFile, RefusedRows, UnreadableFile, UserFile, read_users
+from identity.importing import Report, import_users, known_kinds
+from identity.models import Application, ImportPart, User, UserImport
+from identity.models.user_import import FILE_NAME_LENGTH
+
+# A larger file is better imported by command, from where it lies.
+UPLOAD_BYTES = 200 * 1024 * 1024
+PART_BYTES = 1024 * 1024
+# Whoever watches looks once a second.
+NOTE_SECONDS = 0.5
+# Rows that were refused hold what people told of themselves, so they don't stay for ever.
+REFUSED_ROWS_KEPT = timedelta(days=30)
+
+
+class BoundedUpload(FileUploadHandler):
+    """Refuses what is too large before anything of it is read; other handlers keep the file. Forms are read before any
+    view is asked, so whoever has not signed in gets no more room than a form needs."""
+
+    def handle_raw_input(
+        self,
+        input_data: object,
+        META: Mapping[str, object],  # noqa: N803 - Django's name
+        content_length: int,
+        boundary: str,
+        encoding: str | None = None,
+    ) -> None:
+        """Raises RequestDataTooBig."""
+        form = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        user = getattr(self.request, "user", None)
+        if content_length > form + (UPLOAD_BYTES if user and user.is_authenticated else 0):
+            raise RequestDataTooBig
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        return None
+
+
+class Stopped(Exception):
+    """Raised when the worker ends in the middle of an import. What was imported stays."""
+
+
+@transaction.atomic
+def keep(application: Application, file: UploadedFile, *, created_by: User) -> UserImport:
+    """Keep an uploaded file of at most UPLOAD_BYTES for its import."""
+    name = (file.name or "users.csv")[-FILE_NAME_LENGTH:]
+    kept = UserImport.objects.create(
+        application=application, file_name=name, size=file.size or 0, created_by=created_by
+    )
+    _write_parts(kept, file.chunks(PART_BYTES), is_refused=False)
+    return kept
+
+
+def run(user_import: UserImport, *, must_stop: Callable[[], bool]) -> None:
+    """Import an uploaded file from its beginning, and note on the way how far it has come. A file that can't be read is
+    noted as its problem. Raises Stopped when `must_stop` says so."""
+    user_import.started_at = timezone.now()
+    user_import.save(update_fields=["started_at"])
+    user_import.parts.of_refused_rows().delete()  # of a run that was cut off
+    with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as refused:
+        for content in _contents(user_import, is_refused=False):
+            file.write(content)
+        try:
+            users = read_users(file, user_import.file_name, known_kinds(user_import.application))
+            report = _import(user_import, users, file, refused, must_stop)
+        except UnreadableFile as error:
+            user_import.problem = str(error)
+            report = Report()
+        refused.seek(0)
+        with transaction.atomic():
+            if report.refused:
+                _write_parts(user_import, iter(lambda: refused.read(PART_BYTES), b""), is_refused=True)
+            user_import.parts.of_file().delete()
+            user_import.finished_at = timezone.now()
+            _note(user_import, report, user_import.size)
+
+
+def _import(
+    user_import: UserImport, users: UserFile, file: BinaryIO, refused: BinaryIO, must_stop: Callable[[], bool]
+) -> Report:
+    if isinstance(users, CsvFile):
+        user_import.columns = [
+            {"name": column.name, "kind": column.kind or ""} for column in users.columns if column.is_trait
+        ]
+    text = io.TextIOWrapper(refused, encoding="utf-8", newline="", write_through=True)
+    out = RefusedRows(text, users)
+    noted_at = 0.0
+
+    def progress(report: Report) -> None:
+        nonlocal noted_at
+        if must_stop():
+            raise Stopped
+        if time.monotonic() - noted_at > NOTE_SECONDS:
+            _note(user_import, report, min(file.tell(), user_import.size))
+            noted_at = time.monotonic()
+
+    try:
+        return import_users(
+            user_import.application, users.rows(), now=timezone.now(), refuse=out.add, progress=progress
+        )
+    finally:
+        text.detach()  # or the file would be closed with it
+        tally.flush()
+
+
+def _note(user_import: UserImport, report: Report, position: int) -> None:
+    user_import.position = position
+    user_import.applied, user_import.ignored, user_import.refused = report.applied, report.ignored, report.refused
+    user_import.warnings = [
+        {"field": warning.field, "message": warning.message, "rows": rows}
+        for warning, rows in report.warnings.most_common()
+    ]
+    user_import.save()
+
+
+def refused_rows(user_import: UserImport) -> Iterator[bytes]:
+    """The file of refused rows in pieces; nothing when there is none any more."""
+    return _contents(user_import, is_refused=True)
+
+
+def _contents(user_import: UserImport, *, is_refused: bool) -> Iterator[bytes]:
+    # One by one: together they may be larger than the memory that a worker should take.
+    places = user_import.parts.filter(is_refused=is_refused).values_list("place", flat=True)
+    for place in list(places):
+        content = user_import.parts.values_list("content", flat=True).get(is_refused=is_refused, place=place)
+        yield bytes(content)
+
+
+def _write_parts(user_import: UserImport, contents: Iterator[bytes], *, is_refused: bool) -> None:
+    for place, content in enumerate(contents):
+        ImportPart.objects.create(user_import=user_import, is_refused=is_refused, place=place, content=content)
+
+
+def forget_old() -> None:
+    """Delete refused rows after their time, and files that were never imported."""
+    ImportPart.objects.filter(user_import__created_at__lt=timezone.now() - REFUSED_ROWS_KEPT).delete()
