@@ -22,7 +22,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from callout_site import demo_data, embedded_postgres
+from callout_site import background, demo_data, embedded_postgres
 
 READY = """
   Callout    {origin}{path}
@@ -65,7 +65,17 @@ class Command(BaseCommand):
             self.say("Starting Callout. The first time takes a few seconds more.")
             access = prepare(fresh)
             ready = READY.format(origin=origin, **asdict(access))
-            Server(listener, when_ready=lambda _: self.say(ready), on_exit=lambda _: self.say("Stopped.")).run()
+            worker = background.ForkedWorker()
+
+            def when_ready(_: Arbiter) -> None:
+                worker.start()
+                self.say(ready)
+
+            def on_exit(_: Arbiter) -> None:
+                worker.stop()
+                self.say("Stopped.")
+
+            Server(listener, when_ready=when_ready, on_exit=on_exit).run()
         except KeyboardInterrupt:
             self.say("Stopped.")
 
