@@ -1,6 +1,8 @@
 """The map of the site."""
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, include, path
 from django.views import defaults
 
@@ -17,6 +19,8 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     """What Django itself refuses, such as an unknown Host; clients of the API get their JSON all the same."""
     if request.path_info.startswith("/v1/"):
         return refusal(Refused(400, "invalid_request", "This call can't be read."))
+    if isinstance(exception, RequestDataTooBig):
+        return render(request, "413.html", status=413)
     return defaults.bad_request(request, exception)
 
 

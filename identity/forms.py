@@ -6,9 +6,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 
 from identity.models import User, Verification
+from identity.models.user_import import FILE_NAME_LENGTH
 from identity.origins import canonical_origins
+from identity.uploads import UPLOAD_BYTES
 from identity.values import check_key
 
 
@@ -158,3 +161,20 @@ class ServerOnlyForm(FocusedForm, forms.Form):
         if problem:
             raise ValidationError(problem.message)
         return key
+
+
+class UploadForm(FocusedForm, forms.Form):
+    """A file of users."""
+
+    file = forms.FileField(
+        max_length=FILE_NAME_LENGTH,
+        help_text="CSV with a column “id”, or JSON lines, of at most 200 MB.",
+        error_messages={"required": "Choose a file.", "empty": "The file is empty."},
+        widget=forms.FileInput(attrs={"class": "field", "accept": ".csv,.tsv,.txt,.jsonl,.ndjson,.json"}),
+    )
+
+    def clean_file(self) -> UploadedFile:
+        file: UploadedFile = self.cleaned_data["file"]
+        if (file.size or 0) > UPLOAD_BYTES:
+            raise ValidationError("The file is larger than 200 MB. Split it, or have it imported by command.")
+        return file

@@ -3,12 +3,16 @@ from django.urls import include, path, re_path
 from django.urls.resolvers import URLPattern, URLResolver
 
 from identity import api
-from identity.views import account, settings
+from identity.views import account, imports, settings
 
 _settings: list[URLPattern | URLResolver] = [
     path("", settings.settings, name="settings"),
     path("install/", settings.install, name="settings_install"),
     path("install/last/", settings.last_identify, name="settings_last_identify"),
+    path("import/", imports.imports, name="settings_imports"),
+    path("import/<int:import_id>/", imports.user_import, name="settings_import"),
+    path("import/<int:import_id>/progress/", imports.progress, name="settings_import_progress"),
+    path("import/<int:import_id>/refused/", imports.refused, name="settings_import_refused"),
     path("keys/", settings.keys, name="settings_keys"),
     re_path("^keys/create/(?P<kind>public|secret)/$", settings.key_create, name="settings_key_create"),
     path("keys/<int:key_id>/revoke/", settings.key_revoke, name="settings_key_revoke"),

@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec, cast
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -50,11 +51,11 @@ class Access:
 
 
 def for_teammates(
-    view: Callable[Concatenate[HttpRequest, Access, P], HttpResponse],
-) -> Callable[..., HttpResponse]:
+    view: Callable[Concatenate[HttpRequest, Access, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
     """A view of an application's page: takes its slug, hands over the access. Times are in the application's zone."""
 
-    def answer(request: HttpRequest, application_slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def answer(request: HttpRequest, application_slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         teammates = Teammate.objects.filter(user=cast(User, request.user)).select_related("application", "user")
         by_slug = {teammate.application.slug: teammate for teammate in teammates.order_by("application__name")}
         if application_slug not in by_slug:

@@ -2,11 +2,13 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from playwright.sync_api import Page, Route, expect
 
 from engage.models import Segment
 from engage.rules import parse
+from identity import uploads
 from identity.models import Application, IdentitySecret, Role, Teammate
 from tests import factories
 from tests.browser.conftest import OpenPage
@@ -21,7 +23,7 @@ def acme(transactional_db: None) -> Application:
     acme = factories.new_application().application
     for plan, size in (("pro", 20), ("pro", 5), ("free", "n/a"), ("x" * 300, 1)):
         factories.person(acme, {"plan": plan, "teamSize": size, "joined": "2026-01-01", "beta": True}, name=LONG[:100])
-    factories.person(acme, {"a_key_without_any_spaces_" * 4: "x", "plan": "pro"}, email="someone@example.com")
+    someone = factories.person(acme, {"a_key_without_any_spaces_" * 4: "x", "plan": "pro"}, email="someone@example.com")
     rule = {"trait": "plan", "operator": "equals", "value": "pro"}
     Segment.objects.create_with_rules(acme, name="Pro users", rules=parse([rule]))
     rules = [{"trait": "plan", "operator": "not_equals", "value": "x" * 300}] * 20
@@ -30,6 +32,11 @@ def acme(transactional_db: None) -> Application:
     acme.traits.create(key="a_key_without_any_spaces_" * 3, server_only=True)
     acme.origins = ["https://" + "a-long-name." * 10 + "example"]
     acme.save()
+    by = factories.teammate(acme).user
+    rows = f"id,$no,{'x' * 90},plan\n{someone.external_id},2,3,pro\nnull,,,\n"
+    for name, body in (("users.csv", rows), (f"{'no-id-' * 30}.csv", "e-mail\na@b.c\n")):
+        kept = uploads.keep(acme, SimpleUploadedFile(name, body.encode()), created_by=by)
+        uploads.run(kept, must_stop=lambda: False)
     return acme
 
 
@@ -57,12 +64,15 @@ def paths(acme: Application) -> list[str]:
     segments = [root, f"{root}?q=nothing", f"{root}create/", f"{root}traits/", *(f"{root}{slug}/" for slug in slugs)]
     settings = f"/{acme.slug}/settings/"
     key, secret = acme.keys.earliest("pk"), acme.identity_secrets.get()
+    done, failed = acme.imports.order_by("pk")
     owners = [
+        f"import/{done.pk}/",
+        f"import/{failed.pk}/",
         f"keys/{key.pk}/revoke/",
         f"verification/secrets/{secret.pk}/",
         f"verification/secrets/{secret.pk}/retire/",
     ]
-    return [*segments, *(f"{settings}{page}" for page in ["install/", "keys/", "verification/", *owners])]
+    return [*segments, *(f"{settings}{page}" for page in ["install/", "import/", "keys/", "verification/", *owners])]
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
