@@ -1,9 +1,12 @@
 """Every page, as people have it: wide and narrow, light and dark, without script, by keyboard alone."""
 
+from datetime import timedelta
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
 from engage.models import Segment
@@ -266,6 +269,76 @@ def test_nobody_waits_for_a_row_to_type_on(acme: Application, editor: Teammate, 
     page.keyboard.type("0")
     expect(value).to_have_value("20")
     expect(page.get_by_role("complementary", name="Audience")).to_contain_text("teamSize is 20")
+
+
+@pytest.mark.parametrize("released_after", ["", "i", "is ", "is gr"])
+def test_a_comparison_is_chosen_by_typing_however_slow_its_row_is(
+    acme: Application, editor: Teammate, open_page: OpenPage, released_after: str
+) -> None:
+    """The row of the new trait comes back while the comparison is typed, or only when the rule is written and sent."""
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    page.clock.set_fixed_time(timezone.now())  # between two keys of a word less than a second goes by
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.route("**/rule/**", hold_the_first)
+    page.get_by_label("Name").fill("Slowly")
+    page.get_by_role("combobox", name="Trait").focus()
+    page.keyboard.type("teamSize")
+    page.keyboard.press("Tab")
+    page.keyboard.type(released_after)
+    if released_after == "is gr":
+        page.keyboard.press("Tab")
+        page.keyboard.type("10")
+        page.keyboard.press("Enter")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    if released_after != "is gr":
+        expect(page.get_by_label("Value")).to_have_attribute("type", "number")
+        expect(page.get_by_label("Comparison")).to_be_focused()
+        page.keyboard.type("is gr".removeprefix(released_after))
+        page.keyboard.press("Tab")
+        page.keyboard.type("10")
+        page.keyboard.press("Enter")
+    expect(page.locator(".toast", has_text="Created “Slowly”: 1 user now.")).to_be_visible()
+    [rule] = Segment.objects.get(name="Slowly").rules
+    assert rule == {"trait": "teamSize", "operator": "greater_than", "value": 10}
+
+
+def test_a_comparison_is_typed_as_in_any_list(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    now = timezone.now()
+    page.clock.set_fixed_time(now)
+    comparison = page.get_by_label("Comparison")
+    comparison.focus()
+    page.keyboard.type("C")
+    expect(comparison).to_have_value("contains")
+    page.keyboard.type("x")  # no comparison begins with “cx”
+    expect(comparison).to_have_value("contains")
+    page.clock.set_fixed_time(now + timedelta(seconds=2))  # another word begins
+    page.keyboard.type("is n")
+    expect(comparison).to_have_value("not_equals")
+    page.clock.set_fixed_time(now + timedelta(seconds=4))
+    page.keyboard.type("is set")
+    expect(comparison).to_have_value("is_set")
+    page.keyboard.press("Control+a")  # no letter
+    expect(comparison).to_have_value("is_set")
+    page.clock.set_fixed_time(now + timedelta(seconds=6))
+    expect(page.get_by_label("Value")).to_have_count(0)
+    page.keyboard.type("ii")  # the next but one that begins with “i”
+    expect(comparison).to_have_value("equals")
+    expect(comparison).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(comparison).to_have_value("not_equals")
 
 
 def test_a_trait_typed_in_full_is_chosen_on_leaving(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
