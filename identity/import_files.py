@@ -1,6 +1,7 @@
 """Users in files: CSV and JSON lines, read row by row in bounded memory, as documents of identify calls. Pure."""
 
 import csv
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ _ID_COLUMNS = ("id", "userId", "user_id")
 _PROFILE_COLUMNS = ("email", "name", "timestamp")
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
+# What cells become where nothing is lost; else they stay text.
+_READ_AS = frozenset((Kind.NUMBER, Kind.BOOLEAN))
 _LINE_LIMIT = 16 * BODY_LIMIT
 _TOO_LONG = f"The row has more than {BODY_LIMIT // 1024} KiB."
 
@@ -95,18 +98,23 @@ class CsvFile:
         self._find_kinds()
 
     def rows(self) -> Iterator[Row]:
-        self.file.seek(0)
-        for number, (line, cells, problem) in enumerate(self._cells()):
-            if number and cells:
-                yield self._row(line, cells, problem)
+        for line, cells, problem in self._body():
+            yield Row(line, self._document(cells) if problem is None else None, problem, tuple(cells))
 
-    def _row(self, line: int, cells: list[str], problem: str | None) -> Row:
-        if problem is None and len(cells) > len(self.columns):
-            problem = f"The row has {len(cells)} cells, and the header {len(self.columns)}."
-        if problem is None and sum(map(len, cells)) > BODY_LIMIT:
-            problem = _TOO_LONG
-        if problem is not None:
-            return Row(line, None, problem, tuple(cells))
+    def _body(self) -> Iterator[tuple[int, list[str], str | None]]:
+        """Line, cells and problem of each row below the header."""
+        self.file.seek(0)
+        width = len(self.columns)
+        for number, (line, cells, problem) in enumerate(self._cells()):
+            if not number or not cells:
+                continue
+            if problem is None and len(cells) > width:
+                problem = f"The row has {len(cells)} cells, and the header {width}."
+            if problem is None and sum(map(len, cells)) > BODY_LIMIT:
+                problem = _TOO_LONG
+            yield line, cells, problem
+
+    def _document(self, cells: list[str]) -> dict[str, object]:
         document: dict[str, object] = {}
         traits: dict[str, object] = {}
         for column, cell in zip(self.columns, cells, strict=False):
@@ -117,7 +125,7 @@ class CsvFile:
             elif column.name != REFUSED:
                 document[column.name] = cell
         document["traits"] = traits
-        return Row(line, document, None, tuple(cells))
+        return document
 
     def _cells(self) -> Iterator[tuple[int, list[str], str | None]]:
         """Line, cells and problem of each row, the header first."""
@@ -138,32 +146,35 @@ class CsvFile:
     def _find_kinds(self) -> None:
         """Decide how to read each column: as the application knows its trait, else as numbers or booleans when every
         cell is one. The file is read once for it."""
-        unknown = {
-            place for place, column in enumerate(self.columns) if column.is_trait and column.name not in self.known
+        possible = {
+            place: _READ_AS
+            for place, column in enumerate(self.columns)
+            if column.is_trait and column.name not in self.known
         }
-        possible = {place: {Kind.NUMBER, Kind.BOOLEAN} for place in unknown}
-        seen: set[int] = set()
-        for row in self.rows():
+        for _, cells, problem in self._body():
             if not possible:
                 break
-            if row.problem is not None:
+            if problem is not None:
                 continue
-            cells = row.cells
             for place in [place for place in possible if place < len(cells)]:
-                cell = cells[place]
-                if not cell or cell.isspace():
-                    continue
-                seen.add(place)
-                possible[place] = {kind for kind in possible[place] if kind_of(convert(cell, kind)) is kind}
+                possible[place] &= _could_be(cells[place])
                 if not possible[place]:
                     del possible[place]
         for place, column in enumerate(self.columns):
             kind = self.known.get(column.name) if column.is_trait else None
-            if place in possible and place in seen:
-                kind = min(possible[place])
+            if len(possible.get(place, ())) == 1:  # all are left where every cell is empty
+                (kind,) = possible[place]
             # Text is text, and of dates the door knows what is declared.
-            kind = kind if kind in (Kind.NUMBER, Kind.BOOLEAN) else None
+            kind = kind if kind in _READ_AS else None
             self.columns[place] = Column(column.header, column.name, column.is_trait, kind)
+
+
+@functools.lru_cache(10_000)
+def _could_be(cell: str) -> frozenset[Kind]:
+    """The kinds that a cell can be read as: one at most, or all where it is empty."""
+    if not cell or cell.isspace():
+        return _READ_AS
+    return frozenset(kind for kind in _READ_AS if kind_of(convert(cell, kind)) is kind)
 
 
 def _column(header: str, place: int) -> Column:

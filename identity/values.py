@@ -166,8 +166,6 @@ def format_instant(moment: datetime) -> str:
 
 def convert(value: Value, kind: Kind) -> Value:
     """A canonical value as one of `kind` if nothing is lost by it, or else as it is."""
-    if kind_of(value) is kind:
-        return value
     converted: Value | None = None
     if kind is Kind.STRING and not isinstance(value, str):
         converted = json.dumps(value)
