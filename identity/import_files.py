@@ -169,7 +169,7 @@ class CsvFile:
             self.columns[place] = Column(column.header, column.name, column.is_trait, kind)
 
 
-@functools.lru_cache(10_000)
+@functools.lru_cache(2_000)  # most numbers are small and come again
 def _could_be(cell: str) -> frozenset[Kind]:
     """The kinds that a cell can be read as: one at most, or all where it is empty."""
     if not cell or cell.isspace():

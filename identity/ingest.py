@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -50,7 +50,7 @@ class _Stored(NamedTuple):
 class _Change:
     """What the calls of one batch say of one user, folded: of two things said, the last counts."""
 
-    id: uuid.UUID
+    id: str
     external_id: str
     first_seen: datetime
     last_seen: datetime
@@ -75,7 +75,7 @@ class _Change:
 
     def as_row(self) -> dict[str, object]:
         return {
-            "id": str(self.id),
+            "id": self.id,
             "external_id": self.external_id,
             "email": self.profile.get("email", ""),
             "name": self.profile.get("name", ""),
@@ -112,14 +112,14 @@ def identify_many(
     known = caches.traits(application_id)
     patches = [_canonical_traits(call, known, noted, public) for call, noted in zip(calls, warnings, strict=True)]
     known = _register_new_names(application_id, known, patches, warnings, now=now, public=public)
-    changes: dict[uuid.UUID, _Change] = {}
+    changes: dict[str, _Change] = {}
     for index, (call, patch) in enumerate(zip(calls, patches, strict=True)):
-        pk = person_id(application_id, call.external_id)
+        pk = str(person_id(application_id, call.external_id))
         if pk in changes:
             changes[pk].fold(index, call, patch)
         else:
             changes[pk] = _Change(pk, call.external_id, call.seen_at, call.seen_at, index, call.profile, patch)
-    stored = _read(changes)
+    stored = _read(changes) if changes else {}
     to_write = []
     for pk, change in changes.items():
         person = stored.get(pk)
@@ -137,19 +137,23 @@ def identify_many(
     return warnings
 
 
-def _read(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, _Stored]:
-    if not ids:
-        return {}
+def _read(ids: Iterable[str]) -> dict[str, _Stored]:
     with connection.cursor() as cursor:
         # One array: of a thousand parameters each would be looked at by itself.
         cursor.execute(
-            "SELECT id, email, name, traits::text, first_seen, last_seen FROM identity_person WHERE id = ANY(%s)",
-            [list(ids)],
+            "SELECT id::text, email, name, traits::text, first_seen, last_seen"
+            " FROM identity_person WHERE id = ANY(%s::uuid[])",
+            [_array(ids)],
         )
         return {
             pk: _Stored(email, name, json.loads(traits), first_seen, last_seen)
             for pk, email, name, traits, first_seen, last_seen in cursor.fetchall()
         }
+
+
+def _array(ids: Iterable[str]) -> str:
+    """PostgreSQL's text of an array of UUIDs: for a list, psycopg would look at each by itself."""
+    return "{" + ",".join(ids) + "}"
 
 
 def _canonical_traits(call: Identify, known: KnownTraits, warnings: list[CallWarning], public: bool) -> Patch:
@@ -244,7 +248,7 @@ def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: date
 
 def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> list[str]:
     """Take out of a change, last first, values that need more room than the user has, and return their keys."""
-    if _at_most(stored) + _at_most(change.values) <= TRAITS_BYTES:
+    if _at_most(stored) + _at_most(change.traits) <= TRAITS_BYTES:
         return []
     merged = {**stored, **change.values}
     for key in change.removals:
@@ -263,9 +267,10 @@ def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> lis
     return dropped[::-1]
 
 
-def _at_most(traits: Mapping[str, Value]) -> int:
+def _at_most(traits: Mapping[str, Value | None]) -> int:
     """What traits take up at most, without writing them out: six bytes for a character, and 30 for all else."""
-    return sum(6 * len(key) + (6 * len(value) if isinstance(value, str) else 0) + 30 for key, value in traits.items())
+    texts = [value for value in traits.values() if isinstance(value, str)]
+    return 6 * (sum(map(len, traits)) + sum(map(len, texts))) + 30 * len(traits)
 
 
 def _size(traits: Mapping[str, Value]) -> int:
@@ -299,8 +304,8 @@ def _write(application_id: uuid.UUID, changes: Sequence[_Change]) -> None:
                 "application": application_id,
                 # One text: arrays of texts would be put together one by one, in Python.
                 "changes": json.dumps([change.as_row() for change in changes]),
-                "with_email": [change.id for change in changes if "email" in change.profile],
-                "with_name": [change.id for change in changes if "name" in change.profile],
-                "removals": json.dumps({str(change.id): change.removals for change in changes if change.removals}),
+                "with_email": _array(change.id for change in changes if "email" in change.profile),
+                "with_name": _array(change.id for change in changes if "name" in change.profile),
+                "removals": json.dumps({change.id: change.removals for change in changes if change.removals}),
             },
         )

@@ -82,6 +82,8 @@ KNOWN_FIELDS = frozenset(
     " writeKey".split()
 )
 
+_UNKNOWN_FIELD = Problem("unknown_field", "This is not a field of the call. A trait goes into traits.")
+
 
 @dataclass(frozen=True, slots=True)
 class Identify:
@@ -158,8 +160,7 @@ def parse_identify(document: object, *, now: datetime) -> Identify:
         document = _from_segment(document)
         id_field = "userId"
     else:
-        unknown = Problem("unknown_field", "This is not a field of the call. A trait goes into traits.")
-        warnings.extend(CallWarning.of(unknown, name) for name in sorted(document.keys() - KNOWN_FIELDS))
+        warnings.extend(CallWarning.of(_UNKNOWN_FIELD, name) for name in sorted(document.keys() - KNOWN_FIELDS))
     external_id = _external_id(document.get("id"), id_field)
     sent = document.get("traits")
     if sent is not None and not isinstance(sent, dict):
@@ -336,7 +337,7 @@ def _text(raw: object, field: ProfilePart, warnings: list[CallWarning]) -> str |
 def _flat(traits: Mapping[str, object], warnings: list[CallWarning]) -> dict[str, object]:
     """The traits with one-level objects as dotted keys. What can't be stored is left out with a warning."""
     flat: dict[str, object] = {}
-    nested = any(isinstance(raw, dict) for raw in traits.values())
+    nested = dict in map(type, traits.values())  # what JSON makes is of no class of its own
     for key, raw in _members(traits) if nested else traits.items():
         if problem := check_key(key):
             warnings.append(CallWarning.of(problem, key))
