@@ -104,15 +104,14 @@ class CsvFile:
     def _body(self) -> Iterator[tuple[int, list[str], str | None]]:
         """Line, cells and problem of each row below the header."""
         self.file.seek(0)
-        width = len(self.columns)
         for number, (line, cells, problem) in enumerate(self._cells()):
-            if not number or not cells:
-                continue
-            if problem is None and len(cells) > width:
-                problem = f"The row has {len(cells)} cells, and the header {width}."
-            if problem is None and sum(map(len, cells)) > BODY_LIMIT:
-                problem = _TOO_LONG
-            yield line, cells, problem
+            if number and cells:
+                yield line, cells, problem or self._problem(cells)
+
+    def _problem(self, cells: list[str]) -> str | None:
+        if len(cells) > len(self.columns):
+            return f"The row has {len(cells)} cells, and the header {len(self.columns)}."
+        return _TOO_LONG if sum(map(len, cells)) > BODY_LIMIT else None
 
     def _document(self, cells: list[str]) -> dict[str, object]:
         document: dict[str, object] = {}

@@ -1,19 +1,21 @@
 """The import of a file of users: every row is an identify call from a server, and goes the way of one."""
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
-from identity import ingest
+from identity import caches, ingest
 from identity.import_files import Row
 from identity.models import Application
 from identity.payloads import CallWarning, Identify, Refused, parse_message
 from identity.values import Kind
 
-USERS_AT_ONCE = 1_000
+# Two such slices are in memory at once, of at most 64 KiB a row.
+USERS_AT_ONCE = 2_000
 # Of more kinds of warnings than this, made of keys that a file may invent, only the sum is kept.
 WARNINGS_KEPT = 200
 
@@ -42,14 +44,16 @@ def known_kinds(application: Application) -> dict[str, Kind]:
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """Some rows, read and looked at."""
+    """Some rows, with all done for them that needs no database."""
 
-    calls: list[Identify]
+    prepared: ingest.Prepared
     ignored: int
     refused: list[tuple[Row, str]]
 
 
-def _next_slice(rows: Iterator[Row], now: datetime) -> _Slice | None:
+def _next_slice(
+    application_id: uuid.UUID, rows: Iterator[Row], known: ingest.KnownTraits, now: datetime
+) -> _Slice | None:
     calls: list[Identify] = []
     refused: list[tuple[Row, str]] = []
     count = 0
@@ -64,7 +68,9 @@ def _next_slice(rows: Iterator[Row], now: datetime) -> _Slice | None:
             refused.append((row, row.problem))
         elif call:
             calls.append(call)
-    return _Slice(calls, count - len(calls) - len(refused), refused) if count else None
+    if not count:
+        return None
+    return _Slice(ingest.prepare(application_id, calls, known), count - len(calls) - len(refused), refused)
 
 
 def import_users(
@@ -76,19 +82,25 @@ def import_users(
     progress: Callable[[Report], None],
 ) -> Report:
     """Identify the users of all rows. `refuse` is told each row that can't be, and why; `progress` the report after
-    every thousand. What was imported stays, whatever comes later; to import it once more changes nothing."""
+    each slice. What was imported stays, whatever comes later; to import it once more changes nothing."""
     report = Report()
     coming = iter(rows)
-    with ThreadPoolExecutor(1) as reader:  # reads on while PostgreSQL writes
-        ahead = reader.submit(_next_slice, coming, now)
+    # One slice is made ready while PostgreSQL works on the one before. All that asks the database stays in this thread,
+    # in the order of the file: a user of two slices is read for the second when the first is written.
+    with ThreadPoolExecutor(1) as reader:
+
+        def read_on() -> Future[_Slice | None]:
+            return reader.submit(_next_slice, application.pk, coming, caches.traits(application.pk), now)
+
+        ahead = read_on()
         while some := ahead.result():
-            ahead = reader.submit(_next_slice, coming, now)
+            ahead = read_on()
             for row, reason in some.refused:
                 refuse(row, reason)
-            for warnings in ingest.identify_many(application.pk, some.calls, now=now):
+            for warnings in ingest.save(application.pk, some.prepared, now=now):
                 for warning in warnings:
                     report.warn(warning)
-            report.applied += len(some.calls)
+            report.applied += len(some.prepared.calls)
             report.ignored += some.ignored
             report.refused += len(some.refused)
             progress(report)

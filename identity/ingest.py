@@ -36,6 +36,16 @@ Patch = dict[str, Value | None]
 KnownTraits = dict[str, caches.KnownTrait]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Calls and, of each, the primary key of its user, its canonical traits, and its warnings so far."""
+
+    calls: Sequence[Identify]
+    ids: Sequence[str]
+    patches: Sequence[Patch]
+    warnings: list[list[CallWarning]]
+
+
 class _Stored(NamedTuple):
     """What is stored of a user: a row of its own kind, since a model takes as long to make as all the rest."""
 
@@ -108,13 +118,31 @@ def identify_many(
     """Create or update users, all or none. Of two calls for one user, the later one counts where both say something.
     `public` calls came with a key that anyone can read in a page: some traits are not theirs to write, and few
     are theirs to add. Returns each call's warnings."""
-    warnings = [list(call.warnings) for call in calls]
     known = caches.traits(application_id)
+    prepared = prepare(application_id, calls, known, public=public)
+    return save(application_id, prepared, now=now, public=public)
+
+
+def prepare(
+    application_id: uuid.UUID, calls: Sequence[Identify], known: KnownTraits, *, public: bool = False
+) -> Prepared:
+    """The first half of `identify_many`: all that can be done without the database. `known` are the application's
+    traits, of `caches`."""
+    warnings = [list(call.warnings) for call in calls]
     patches = [_canonical_traits(call, known, noted, public) for call, noted in zip(calls, warnings, strict=True)]
+    ids = [str(person_id(application_id, call.external_id)) for call in calls]
+    return Prepared(calls, ids, patches, warnings)
+
+
+def save(
+    application_id: uuid.UUID, prepared: Prepared, *, now: datetime, public: bool = False
+) -> list[list[CallWarning]]:
+    """The second half of `identify_many`: compare with what is stored, and write what changes it."""
+    patches, warnings = prepared.patches, prepared.warnings
+    known = caches.traits(application_id)
     known = _register_new_names(application_id, known, patches, warnings, now=now, public=public)
     changes: dict[str, _Change] = {}
-    for index, (call, patch) in enumerate(zip(calls, patches, strict=True)):
-        pk = str(person_id(application_id, call.external_id))
+    for index, (call, pk, patch) in enumerate(zip(prepared.calls, prepared.ids, patches, strict=True)):
         if pk in changes:
             changes[pk].fold(index, call, patch)
         else:
