@@ -1,5 +1,4 @@
 import gc
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,8 +30,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no application “{application}”.")
         # What is loaded by now stays: not to walk it with each collection makes the import quicker by a tenth.
         gc.freeze()
-        # Whoever waits for PostgreSQL goes on soon after its answer, not after 5 ms of the reading thread's work.
-        sys.setswitchinterval(0.0005)
         refused = file.with_name(f"{file.stem}.refused{file.suffix}")
         try:
             with file.open("rb") as opened, RefusedFile(refused) as out:
