@@ -13,6 +13,7 @@ import psycopg
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Status
 from procrastinate.psycopg_connector import PsycopgConnector
 
 log = logging.getLogger(__name__)
@@ -21,12 +22,16 @@ log = logging.getLogger(__name__)
 GRACEFUL_SECONDS = 1
 # Without a sign of life for so long a worker counts as dead, and its tasks go to another one.
 STALLED_SECONDS = 30
+# What took so many workers with it, by eating all memory say, is not begun once more.
+ATTEMPTS = 5
+TASKS_AT_ONCE = 4
+STOP_SECONDS = 3
 # Between two attempts to find the database.
 AGAIN_SECONDS = 2
 
 
 def work() -> None:
-    """Do the tasks that come until SIGINT or SIGTERM, two at once, so that a long one does not hold up the others.
+    """Do the tasks that come until SIGINT or SIGTERM, some at once, so that a long one does not hold up the others.
     While the database is away, wait for it."""
     asyncio.run(_work_until_told())
 
@@ -52,11 +57,11 @@ async def _work_until_told() -> None:
 
 async def _work() -> None:
     # The app's own connector writes jobs down in the transaction of whoever starts them; it can't wait for jobs.
-    with app.replace_connector(PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=4)):
+    with app.replace_connector(PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=TASKS_AT_ONCE)):
         async with app.open_async():
             await take_up_stalled_tasks()
             await app.run_worker_async(
-                concurrency=2,
+                concurrency=TASKS_AT_ONCE,
                 shutdown_graceful_timeout=GRACEFUL_SECONDS,
                 stalled_worker_timeout=STALLED_SECONDS,
                 delete_jobs="successful",
@@ -89,11 +94,23 @@ class ForkedWorker:
         finally:
             os._exit(0)  # not by the parent's way out, which it would go a second time
 
+    def is_alive(self) -> bool:
+        """Whether it runs, once it was started and while its parent looks after those that ended."""
+        try:
+            os.kill(self._pid, 0)
+        except ProcessLookupError:
+            return False
+        return self._pid != 0
+
     def stop(self) -> None:
-        """End it, and wait until it is gone."""
+        """End it, and wait until it is gone. What it does then can be begun again, so it gets little time."""
+        deadline = time.monotonic() + STOP_SECONDS
         with contextlib.suppress(ProcessLookupError, ChildProcessError):  # gone already
             os.kill(self._pid, signal.SIGTERM)
-            os.waitpid(self._pid, 0)
+            while os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+                if time.monotonic() > deadline:
+                    os.kill(self._pid, signal.SIGKILL)
+                time.sleep(0.02)
 
 
 def _end_with(parent: int) -> None:
@@ -105,7 +122,11 @@ def _end_with(parent: int) -> None:
 async def take_up_stalled_tasks() -> None:
     """Let what a dead worker left behind be begun again."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-        await app.job_manager.retry_job(job)
+        if job.attempts < ATTEMPTS:
+            await app.job_manager.retry_job(job)
+        else:
+            log.error("task %s has lost its worker %d times, and is given up", job.call_string, job.attempts)
+            await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
 
 
 @app.periodic(cron="* * * * *")

@@ -26,8 +26,10 @@ def without_charset(application: WSGIApplication) -> WSGIApplication:
     any of our code runs: `hex` ends in a 500, and `unicode_escape` in text that can't be stored."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        content_type = environ.get("CONTENT_TYPE", "")
-        environ["CONTENT_TYPE"] = re.sub(r";\s*charset\s*=[^;]*", "", content_type, flags=re.IGNORECASE)
+        media_type, _, parameters = environ.get("CONTENT_TYPE", "").partition(";")
+        # Of what may follow the type, only this is of use; a charset has more than one spelling.
+        boundary = re.search(r"(?:^|;)\s*(boundary=[^;]*)", parameters, flags=re.IGNORECASE)
+        environ["CONTENT_TYPE"] = f"{media_type}; {boundary[1]}" if boundary else media_type
         return application(environ, start_response)
 
     return answer

@@ -96,7 +96,7 @@ def read_call(request: HttpRequest, limit: int) -> tuple[caches.Caller, object]:
     """Who calls, and the JSON document that was sent, of at most `limit` bytes. The key comes as `Authorization: Bearer
     KEY`, as the user name of Basic, as `?key=`, or as `writeKey` in the document. Raises Refused."""
     header = request.headers.get("Authorization", "")
-    key = _key_in(header) if header else request.GET.get("key")
+    key = _key_in(header) if header else request.GET.get("key") or None
     if not header or not _is_secret(key):
         rate_limits.by_address.spend(client_address(request))
     if key is not None:

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from identity.models import User, Verification
 from identity.models.user_import import FILE_NAME_LENGTH
 from identity.origins import canonical_origins
-from identity.uploads import UPLOAD_BYTES
+from identity.uploads import IMPORTS_WAITING, UPLOAD_BYTES
 from identity.values import check_key
 
 
@@ -173,8 +173,14 @@ class UploadForm(FocusedForm, forms.Form):
         widget=forms.FileInput(attrs={"class": "field", "accept": ".csv,.tsv,.txt,.jsonl,.ndjson,.json"}),
     )
 
+    def __init__(self, *args: Any, unfinished: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unfinished = unfinished
+
     def clean_file(self) -> UploadedFile:
         file: UploadedFile = self.cleaned_data["file"]
+        if self._unfinished >= IMPORTS_WAITING:
+            raise ValidationError(f"{self._unfinished} files are waiting already. Import this one when they are done.")
         if (file.size or 0) > UPLOAD_BYTES:
             raise ValidationError("The file is larger than 200 MB. Split it, or have it imported by command.")
         return file

@@ -5,7 +5,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -76,17 +75,6 @@ def _next_slice(
     return _Slice(ingest.prepare(application_id, calls, known), count - len(calls) - len(refused), refused)
 
 
-@contextmanager
-def _quick_switches() -> Iterator[None]:
-    """Whoever waits for PostgreSQL goes on soon after its answer, not after 5 ms of another thread's work."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
 def import_users(
     application: Application,
     rows: Iterable[Row],
@@ -99,9 +87,12 @@ def import_users(
     each slice. What was imported stays, whatever comes later; to import it once more changes nothing."""
     report = Report()
     coming = iter(rows)
+    # Whoever waits for PostgreSQL goes on soon after its answer, not after 5 ms of another thread's work. It stays so:
+    # the process may have other imports under way.
+    sys.setswitchinterval(SWITCH_SECONDS)
     # One slice is made ready while PostgreSQL works on the one before. All that asks the database stays in this thread,
     # in the order of the file: a user of two slices is read for the second when the first is written.
-    with _quick_switches(), ThreadPoolExecutor(1) as reader:
+    with ThreadPoolExecutor(1) as reader:
 
         def read_on() -> Future[_Slice | None]:
             return reader.submit(_next_slice, application.pk, coming, caches.traits(application.pk), now)
@@ -111,7 +102,7 @@ def import_users(
             ahead = read_on()
             for row, reason in some.refused:
                 refuse(row, reason)
-            for warnings in ingest.save(application.pk, some.prepared, now=now):
+            for warnings in ingest.save(application.pk, some.prepared, now=now, arrival_is_a_visit=False):
                 for warning in warnings:
                     report.warn(warning)
             report.applied += len(some.prepared.calls)

@@ -135,9 +135,15 @@ def prepare(
 
 
 def save(
-    application_id: uuid.UUID, prepared: Prepared, *, now: datetime, public: bool = False
+    application_id: uuid.UUID,
+    prepared: Prepared,
+    *,
+    now: datetime,
+    public: bool = False,
+    arrival_is_a_visit: bool = True,
 ) -> list[list[CallWarning]]:
-    """The second half of `identify_many`: compare with what is stored, and write what changes it."""
+    """The second half of `identify_many`: compare with what is stored, and write what changes it. Where their arrival
+    is no visit, calls without a time of their own don't move when a known user was last seen."""
     patches, warnings = prepared.patches, prepared.warnings
     known = caches.traits(application_id)
     known = _register_new_names(application_id, known, patches, warnings, now=now, public=public)
@@ -151,6 +157,8 @@ def save(
     to_write = []
     for pk, change in changes.items():
         person = stored.get(pk)
+        if person and not arrival_is_a_visit and change.last_seen == now:
+            change.last_seen = person.last_seen
         if person and not change.alters(person):
             continue
         dropped = _drop_what_does_not_fit(change, person.traits if person else {})

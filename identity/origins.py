@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 
+# No name in the DNS is longer.
+HOST_LENGTH = 253
 _USUAL_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile("[a-z0-9._-]+|[0-9a-f:.]+")  # a name, or an IPv6 address
 
@@ -23,7 +25,7 @@ def canonical_origin(text: str) -> str:
     except ValueError as error:  # also UnicodeError: a host that has no name in the DNS
         raise problem from error
     extra = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme not in _USUAL_PORTS or not _HOST.fullmatch(host) or extra:
+    if parts.scheme not in _USUAL_PORTS or not _HOST.fullmatch(host) or len(host) > HOST_LENGTH or extra:
         raise problem
     if ":" in host:
         host = f"[{host}]"

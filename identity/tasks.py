@@ -1,7 +1,7 @@
 """What the worker does in the background for identity. Each task can be begun again from its start."""
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
@@ -14,7 +14,8 @@ from identity.models import Application, User, UserImport
 def start_import(application: Application, file: UploadedFile, *, created_by: User) -> UserImport:
     """Keep an uploaded file of users, and let the worker import it."""
     kept = uploads.keep(application, file, created_by=created_by)
-    kept.job_id = run_import.defer(import_id=kept.pk)
+    # One after another for each application, so that nobody's files hold up those of others.
+    kept.job_id = run_import.configure(lock=f"import:{application.pk}").defer(import_id=kept.pk)
     kept.save(update_fields=["job_id"])
     return kept
 
@@ -33,6 +34,12 @@ def run_import(context: JobContext, import_id: int) -> None:
         uploads.run(found, must_stop=context.should_abort)
     except uploads.Stopped as error:
         raise JobAborted from error
+    except uploads.TakenOver:  # by a worker that took this one for dead
+        return
+    except IntegrityError:
+        if UserImport.objects.filter(pk=import_id).exists():
+            raise
+        # Its application was deleted meanwhile.
 
 
 @app.periodic(cron="17 3 * * *")

@@ -13,16 +13,22 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from identity import tally
 from identity.import_files import CsvFile, RefusedRows, UnreadableFile, UserFile, read_users
 from identity.importing import Report, import_users, known_kinds
 from identity.models import Application, ImportPart, User, UserImport
-from identity.models.user_import import FILE_NAME_LENGTH
+from identity.models.user_import import FILE_NAME_LENGTH, PROBLEM_LENGTH
+from identity.values import UNSTORABLE
 
+# The one page that takes files.
+PATH = "/settings/import/"
 # A larger file is better imported by command, from where it lies.
 UPLOAD_BYTES = 200 * 1024 * 1024
+# Of each application, with the one that is imported just now.
+IMPORTS_WAITING = 5
 PART_BYTES = 1024 * 1024
 # Whoever watches looks once a second.
 NOTE_SECONDS = 0.5
@@ -32,7 +38,7 @@ REFUSED_ROWS_KEPT = timedelta(days=30)
 
 class BoundedUpload(FileUploadHandler):
     """Refuses what is too large before anything of it is read; other handlers keep the file. Forms are read before any
-    view is asked, so whoever has not signed in gets no more room than a form needs."""
+    view is asked, so other pages, and whoever has not signed in, get no more room than a form needs."""
 
     def handle_raw_input(
         self,
@@ -44,8 +50,9 @@ class BoundedUpload(FileUploadHandler):
     ) -> None:
         """Raises RequestDataTooBig."""
         form = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        user = getattr(self.request, "user", None)
-        if content_length > form + (UPLOAD_BYTES if user and user.is_authenticated else 0):
+        request = self.request
+        takes_files = request and request.path_info.endswith(PATH) and request.user.is_authenticated
+        if content_length > form + (UPLOAD_BYTES if takes_files else 0):
             raise RequestDataTooBig
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
@@ -70,37 +77,50 @@ def keep(application: Application, file: UploadedFile, *, created_by: User) -> U
     return kept
 
 
+class TakenOver(Exception):
+    """Raised when another run of the same import has begun, or the import was deleted: what this one does no longer
+    counts."""
+
+
 def run(user_import: UserImport, *, must_stop: Callable[[], bool]) -> None:
     """Import an uploaded file from its beginning, and note on the way how far it has come. A file that can't be read is
-    noted as its problem. Raises Stopped when `must_stop` says so."""
-    user_import.started_at = timezone.now()
-    user_import.save(update_fields=["started_at"])
-    user_import.parts.of_refused_rows().delete()  # of a run that was cut off
+    noted as its problem. Raises Stopped when `must_stop` says so, and TakenOver."""
+    waiting = UserImport.objects.filter(pk=user_import.pk, finished_at=None)
+    waiting.update(runs=F("runs") + 1, started_at=timezone.now())
+    mine = waiting.filter(runs=waiting.values_list("runs", flat=True).first() or 0)
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as refused:
         for content in _contents(user_import, is_refused=False):
             file.write(content)
+        columns, report, problem = [], Report(), ""
         try:
             users = read_users(file, user_import.file_name, known_kinds(user_import.application))
-            report = _import(user_import, users, file, refused, must_stop)
+            columns = _columns(users)
+            report = _import(user_import, users, file, refused, columns, mine, must_stop)
         except UnreadableFile as error:
-            user_import.problem = str(error)
-            report = Report()
+            problem = _storable(str(error))[:PROBLEM_LENGTH]
         refused.seek(0)
         with transaction.atomic():
+            _note(mine, report, columns, position=user_import.size, problem=problem, finished_at=timezone.now())
+            user_import.parts.all().delete()
             if report.refused:
                 _write_parts(user_import, iter(lambda: refused.read(PART_BYTES), b""), is_refused=True)
-            user_import.parts.of_file().delete()
-            user_import.finished_at = timezone.now()
-            _note(user_import, report, user_import.size)
+
+
+def _columns(users: UserFile) -> list[dict[str, str]]:
+    if not isinstance(users, CsvFile):
+        return []
+    return [{"name": column.name, "kind": column.kind or ""} for column in users.columns if column.is_trait]
 
 
 def _import(
-    user_import: UserImport, users: UserFile, file: BinaryIO, refused: BinaryIO, must_stop: Callable[[], bool]
+    user_import: UserImport,
+    users: UserFile,
+    file: BinaryIO,
+    refused: BinaryIO,
+    columns: list[dict[str, str]],
+    mine: QuerySet[UserImport],
+    must_stop: Callable[[], bool],
 ) -> Report:
-    if isinstance(users, CsvFile):
-        user_import.columns = [
-            {"name": column.name, "kind": column.kind or ""} for column in users.columns if column.is_trait
-        ]
     text = io.TextIOWrapper(refused, encoding="utf-8", newline="", write_through=True)
     out = RefusedRows(text, users)
     noted_at = 0.0
@@ -110,7 +130,7 @@ def _import(
         if must_stop():
             raise Stopped
         if time.monotonic() - noted_at > NOTE_SECONDS:
-            _note(user_import, report, min(file.tell(), user_import.size))
+            _note(mine, report, columns, position=min(file.tell(), user_import.size))
             noted_at = time.monotonic()
 
     try:
@@ -122,14 +142,25 @@ def _import(
         tally.flush()
 
 
-def _note(user_import: UserImport, report: Report, position: int) -> None:
-    user_import.position = position
-    user_import.applied, user_import.ignored, user_import.refused = report.applied, report.ignored, report.refused
-    user_import.warnings = [
-        {"field": warning.field, "message": warning.message, "rows": rows}
-        for warning, rows in report.warnings.most_common()
-    ]
-    user_import.save()
+def _note(mine: QuerySet[UserImport], report: Report, columns: list[dict[str, str]], **fields: object) -> None:
+    noted = mine.update(
+        applied=report.applied,
+        ignored=report.ignored,
+        refused=report.refused,
+        columns=[column | {"name": _storable(column["name"])} for column in columns],
+        warnings=[
+            {"field": _storable(warning.field), "message": warning.message, "rows": rows}
+            for warning, rows in report.warnings.most_common()
+        ],
+        **fields,
+    )
+    if not noted:
+        raise TakenOver
+
+
+def _storable(text: str) -> str:
+    """A name out of a file, which may have been refused for just that."""
+    return UNSTORABLE.sub("\ufffd", text)
 
 
 def refused_rows(user_import: UserImport) -> Iterator[bytes]:

@@ -13,13 +13,15 @@ function refuse(text) {
 
 file?.addEventListener("change", () => {
   const isTooLarge = file.files[0]?.size > Number(form.dataset.limit);
+  form.toggleAttribute("data-too-large", Boolean(isTooLarge));
   refuse(isTooLarge ? "The file is larger than 200 MB. Split it, or have it imported by command." : "");
 });
 
 form?.addEventListener("submit", (event) => {
   if (!file.files.length) return; // the server says so at the field
   event.preventDefault();
-  if (!error.hidden) return file.focus();
+  if (form.hasAttribute("data-too-large")) return file.focus();
+  refuse("");
   const progress = form.querySelector(".upload-progress");
   const button = form.querySelector("button");
   const request = new XMLHttpRequest();

@@ -5,14 +5,16 @@ from enum import StrEnum
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
+from django.utils.functional import cached_property
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from identity.models.application import Application
 from identity.models.teammate import User
 
 FILE_NAME_LENGTH = 255
+PROBLEM_LENGTH = 300
 
 
 class State(StrEnum):
@@ -20,6 +22,17 @@ class State(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+class UserImportQuerySet(models.QuerySet["UserImport"]):
+    def with_job_status(self) -> Self:
+        """With the status of each one's job, which would else be asked for one by one."""
+        status = ProcrastinateJob.objects.filter(pk=OuterRef("job_id")).values("status")
+        return self.annotate(job_status=Subquery(status))
+
+    def unfinished(self) -> Self:
+        """Those whose job is still to be done."""
+        return self.with_job_status().filter(finished_at=None, job_status__in=("todo", "doing"))
 
 
 class UserImport(models.Model):
@@ -30,6 +43,8 @@ class UserImport(models.Model):
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, editable=False, related_name="+")
     job_id = models.BigIntegerField(null=True, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
+    # How often it was begun: only the last run may say how far it has come.
+    runs = models.PositiveIntegerField(default=0, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     # How far it has come, in bytes of the file, and what became of the rows up to there.
     position = models.PositiveBigIntegerField(default=0, editable=False)
@@ -40,7 +55,9 @@ class UserImport(models.Model):
     warnings = models.JSONField(default=list, editable=False)
     columns = models.JSONField(default=list, editable=False)
     # Why the file could not be imported at all.
-    problem = models.CharField(max_length=300, blank=True, editable=False)
+    problem = models.CharField(max_length=PROBLEM_LENGTH, blank=True, editable=False)
+
+    objects = UserImportQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -55,12 +72,16 @@ class UserImport(models.Model):
     def __str__(self) -> str:
         return self.file_name
 
+    @cached_property
+    def job_status(self) -> str | None:
+        return ProcrastinateJob.objects.filter(pk=self.job_id).values_list("status", flat=True).first()
+
     @property
     def state(self) -> State:
         if self.finished_at:
             return State.FAILED if self.problem else State.DONE
         # A job that ended without a word to the import was ended by a mistake of ours, or by the operator.
-        if ProcrastinateJob.objects.filter(pk=self.job_id, status__in=("failed", "cancelled", "aborted")).exists():
+        if self.job_id and self.job_status not in ("todo", "doing"):
             return State.FAILED
         return State.RUNNING if self.started_at else State.WAITING
 

@@ -23,19 +23,20 @@ SHOWN = 50
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_teammates
 def imports(request: HttpRequest, access: Access) -> HttpResponse:
-    form = UploadForm()
+    form = UploadForm(unfinished=0)
     if request.method == "POST":
         access.must_edit()
-        form = UploadForm(request.POST, request.FILES)
+        form = UploadForm(request.POST, request.FILES, unfinished=access.application.imports.unfinished().count())
         if form.is_valid():
             started = start_import(access.application, form.cleaned_data["file"], created_by=access.user)
             return redirect("settings_import", access.application.slug, started.pk)
+    recent = access.application.imports.with_job_status().select_related("created_by").defer("warnings", "columns")
     return access.page(
         request,
         "identity/settings/imports.html",
         form=form,
         upload_bytes=UPLOAD_BYTES,
-        imports=access.application.imports.select_related("created_by")[:SHOWN],
+        imports=recent[:SHOWN],
         status=422 if form.errors else 200,
     )
 

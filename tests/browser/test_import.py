@@ -59,3 +59,17 @@ def test_what_is_too_large_is_said_before_it_is_sent(acme: Application, open_pag
     page.get_by_label("File", exact=True).set_input_files([])
     page.get_by_role("button", name="Import users").click()
     expect(page.get_by_text("Choose a file.")).to_be_visible()
+
+
+def test_after_a_broken_upload_one_can_try_again(acme: Application, open_page: OpenPage, file: Path) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, factories.teammate(acme))
+    page.goto("/acme/settings/import/")
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.evaluate("() => { window.send = XMLHttpRequest.prototype.send }")
+    page.evaluate("() => { XMLHttpRequest.prototype.send = function () { this.dispatchEvent(new Event('error')) } }")
+    page.get_by_role("button", name="Import users").click()
+    expect(page.get_by_role("alert")).to_contain_text("try again")
+    page.evaluate("() => { XMLHttpRequest.prototype.send = window.send }")
+    page.get_by_role("button", name="Import users").click()
+    expect(page.get_by_role("heading", name="users.csv")).to_be_visible()

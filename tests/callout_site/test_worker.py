@@ -16,6 +16,7 @@ from procrastinate.contrib.django.procrastinate_app import app
 
 from callout_site import background
 from identity.models import Application, UserImport
+from identity.models.user_import import State
 from identity.tasks import start_import
 from tests import factories
 from tests.callout_site.checkout import wait_until
@@ -119,3 +120,15 @@ def test_what_a_killed_worker_left_is_taken_up(
     wait_until(lambda: is_done(large))
     assert acme.people.count() == MANY
     assert background.STALLED_SECONDS >= 20  # two signs of life must fail before a worker counts as dead
+
+
+def test_what_takes_its_workers_with_it_is_given_up(acme: Application, start: Start) -> None:
+    kept = upload(acme, 10)
+    app.job_manager.connector.execute_query(
+        "UPDATE procrastinate_jobs SET status = 'doing', attempts = %(attempts)s WHERE id = %(id)s",
+        attempts=background.ATTEMPTS,
+        id=kept.job_id,
+    )
+    start()
+    wait_until(lambda: ProcrastinateJob.objects.get(pk=kept.job_id).status == "failed")
+    assert UserImport.objects.get().state is State.FAILED

@@ -54,13 +54,16 @@ def test_no_charset_that_a_client_names_is_used() -> None:
         "application/json; charset=hex",
         "application/json;charset=undefined ; x=y",
         "text/plain; CHARSET=unicode_escape",
+        "application/json; charset*=utf-8''hex",
+        "application/json; charset*0=he; charset*1=x",
+        "multipart/form-data; charset=hex; boundary=x",
         "application/json",
     ]
     command = [sys.executable, "-c", ASK, *types]
     ran = subprocess.run(
         command, cwd=settings.BASE_DIR, env=environment(SET), capture_output=True, text=True, check=False
     )
-    assert ran.stdout.splitlines() == ["405 Method Not Allowed"] * 4, ran.stderr
+    assert ran.stdout.splitlines() == ["405 Method Not Allowed"] * 7, ran.stderr
 
 
 def test_https_makes_cookies_secure() -> None:

@@ -140,6 +140,7 @@ def test_an_origin_becomes_what_browsers_send(typed: str, origin: str) -> None:
         "https://app.example.com, https://b.example.com",
         "https://a..b",
         "https://" + "x" * 300,
+        "https://" + "x." * 150 + "example",
         "https://\0",
         "https://\ud800",
         "javascript:alert(1)",

@@ -1,21 +1,24 @@
 """Uploaded files of users: kept, imported by the worker, stopped and begun again, forgotten."""
 
+import itertools
 from datetime import timedelta
+from typing import cast
 
 import pytest
+import time_machine
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
+from procrastinate import JobContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from identity import caches, importing, uploads
-from identity.importing import Report
 from identity.models import Application, ImportPart, Person, User, UserImport
 from identity.models.user_import import State
-from identity.tasks import forget_old_uploads, start_import
+from identity.tasks import forget_old_uploads, run_import, start_import
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -105,17 +108,101 @@ def test_an_import_that_was_stopped_begins_again(acme: Application, monkeypatch:
 
 def test_progress_is_noted_now_and_then(acme: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "USERS_AT_ONCE", 10)
-    noted: list[int] = []
-    real = uploads._note
+    kept = keep(acme, "id\n" + "".join(f"u{n}\n" for n in range(500)))
+    clock = itertools.count(0, 0.1)
+    monkeypatch.setattr("identity.uploads.time.monotonic", lambda: next(clock))
+    noted = []
 
-    def note(user_import: UserImport, report: Report, position: int) -> None:
-        real(user_import, report, position)
-        noted.append(position)
+    def look() -> bool:
+        noted.append(UserImport.objects.values_list("position", "applied").get(pk=kept.pk))
+        return False
 
-    monkeypatch.setattr(uploads, "_note", note)
-    run(keep(acme, "id\n" + "".join(f"u{n}\n" for n in range(500))))
+    uploads.run(kept, must_stop=look)
     assert noted == sorted(noted)
-    assert len(noted) < 50
+    assert 5 < len(set(noted)) < 30
+
+
+# Runs that overlap
+
+
+def test_a_paused_worker_does_not_undo_what_another_finished(
+    acme: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "USERS_AT_ONCE", 10)
+    monkeypatch.setattr(uploads, "NOTE_SECONDS", 0)
+    kept = keep(acme, "id\nnull\n" + "".join(f"u{n}\n" for n in range(40)))
+    others = iter([kept])
+
+    def pause() -> bool:
+        for other in others:
+            uploads.run(other, must_stop=lambda: False)
+        return False
+
+    with pytest.raises(uploads.TakenOver):
+        uploads.run(UserImport.objects.get(pk=kept.pk), must_stop=pause)
+    done = UserImport.objects.get(pk=kept.pk)
+    assert (done.state, done.applied, done.refused) == (State.DONE, 40, 1)
+    assert b"".join(uploads.refused_rows(done)).count(b"null") == 1
+
+
+def test_a_deleted_import_stays_deleted(acme: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "NOTE_SECONDS", 0)
+    kept = keep(acme)
+
+    def delete() -> bool:
+        UserImport.objects.filter(pk=kept.pk).delete()
+        return False
+
+    with pytest.raises(uploads.TakenOver):
+        uploads.run(kept, must_stop=delete)
+    assert not UserImport.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_application_that_goes_takes_its_import_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next users of the file have no application any more, which is nobody's mistake."""
+    caches.forget()
+    acme = factories.new_application().application
+    monkeypatch.setattr(importing, "USERS_AT_ONCE", 10)
+    kept = keep(acme, "id\n" + "".join(f"u{n}\n" for n in range(40)))
+
+    class Context:
+        def should_abort(self) -> bool:
+            Application.objects.filter(pk=acme.pk).delete()
+            return False
+
+    run_import(cast(JobContext, Context()), kept.pk)
+    assert not UserImport.objects.exists()
+    assert not Person.objects.exists()
+
+
+def test_an_import_is_no_visit(acme: Application) -> None:
+    body = "id,timestamp\nold,2025-01-02T00:00:00Z\nknown,\n"
+    early = timezone.now() - timedelta(days=10)
+    with time_machine.travel(early, tick=False):
+        run(keep(acme, body))
+    before = dict(acme.people.values_list("external_id", "last_seen"))
+    assert before["known"] == early
+    run(keep(acme, body))
+    assert dict(acme.people.values_list("external_id", "last_seen")) == before
+    run(keep(acme, "id,timestamp\nold,2025-02-02T00:00:00Z\n"))
+    assert acme.people.get(external_id="old").last_seen.month == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"id": "a", "traits": {"\\u0000": 1}}\n', "u.jsonl"),
+        ('{"id": "a", "traits": {"\\ud800": 1}}\n', "u.jsonl"),
+        ('{"id": "a", "\\u0000": 1}\n', "u.jsonl"),
+        ("id,a\0b\na,1\n", "u.csv"),
+    ],
+)
+def test_what_can_not_be_stored_is_only_a_warning(acme: Application, body: str, name: str) -> None:
+    done = run(keep(acme, '{"id": "ok"}\n' + body if name == "u.jsonl" else body, name))
+    assert done.finished_at
+    assert acme.people.filter(external_id="a").exists()
+    assert "\ufffd" in str(done.warnings)
 
 
 def test_a_job_is_made_together_with_what_it_is_for(acme: Application) -> None:
@@ -127,6 +214,7 @@ def test_a_job_is_made_together_with_what_it_is_for(acme: Application) -> None:
     assert not UserImport.objects.exists()
     started = start_import(acme, file, created_by=User.objects.earliest("pk"))
     job = ProcrastinateJob.objects.get()
+    assert job.lock == f"import:{acme.pk}"
     assert (job.pk, job.task_name, job.args) == (started.job_id, "identity.run_import", {"import_id": started.pk})
     assert started.state is State.WAITING
 
@@ -146,16 +234,18 @@ def test_the_database_refuses_what_can_not_be(acme: Application, fields: dict[st
 
 
 @pytest.mark.parametrize(
-    ("signed_in", "length", "is_read"),
+    ("path", "signed_in", "length", "is_read"),
     [
-        (True, uploads.UPLOAD_BYTES, True),
-        (True, uploads.UPLOAD_BYTES + 3_000_000, False),
-        (False, 1_000, True),
-        (False, 3_000_000, False),
+        ("/acme/settings/import/", True, uploads.UPLOAD_BYTES, True),
+        ("/acme/settings/import/", True, uploads.UPLOAD_BYTES + 3_000_000, False),
+        ("/acme/settings/import/", False, 1_000, True),
+        ("/acme/settings/import/", False, 3_000_000, False),
+        ("/acme/settings/keys/", True, 3_000_000, False),
     ],
 )
-def test_what_is_too_large_is_refused_unread(signed_in: bool, length: int, is_read: bool) -> None:
+def test_what_is_too_large_is_refused_unread(path: str, signed_in: bool, length: int, is_read: bool) -> None:
     request = HttpRequest()
+    request.path_info = path
     request.user = User() if signed_in else AnonymousUser()
     handler = uploads.BoundedUpload(request)
     if is_read:

@@ -65,17 +65,7 @@ class Command(BaseCommand):
             self.say("Starting Callout. The first time takes a few seconds more.")
             access = prepare(fresh)
             ready = READY.format(origin=origin, **asdict(access))
-            worker = background.ForkedWorker()
-
-            def when_ready(_: Arbiter) -> None:
-                worker.start()
-                self.say(ready)
-
-            def on_exit(_: Arbiter) -> None:
-                worker.stop()
-                self.say("Stopped.")
-
-            Server(listener, when_ready=when_ready, on_exit=on_exit).run()
+            Server(listener, when_ready=lambda _: self.say(ready), on_exit=lambda _: self.say("Stopped.")).run()
         except KeyboardInterrupt:
             self.say("Stopped.")
 
@@ -159,7 +149,12 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 class Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's own runs on, out of sight, when its terminal closes or the `uv run` above it is killed."""
+    """gunicorn's own runs on, out of sight, when its terminal closes or the `uv run` above it is killed. Beside the
+    workers that answer pages, it keeps the one that works in the background."""
+
+    def __init__(self, app: BaseApplication) -> None:
+        super().__init__(app)
+        self.background = background.ForkedWorker()
 
     def init_signals(self) -> None:
         ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -182,6 +177,12 @@ class Master(Arbiter):  # type: ignore[misc]
         if "UV_RUN_RECURSION_DEPTH" in os.environ and os.getppid() != PARENT:
             raise StopIteration
         super().manage_workers()
+        if not self.background.is_alive():
+            self.background.start()
+
+    def stop(self, graceful: bool = True) -> None:
+        super().stop(graceful)
+        self.background.stop()
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]

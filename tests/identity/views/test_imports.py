@@ -1,6 +1,7 @@
 """Settings > Import, by each who may and may not."""
 
 import html
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -81,6 +82,20 @@ def test_a_file_over_the_limit_is_refused(acme: Application, client: Client, mon
     answer = client.post("/acme/settings/import/", {"file": upload()})
     assert (answer.status_code, UserImport.objects.count()) == (422, 0)
     assert "larger than 200 MB" in answer.content.decode()
+
+
+def test_only_some_files_wait(acme: Application, client: Client, django_assert_max_num_queries: Any) -> None:
+    sign_in(client, acme)
+    for _ in range(uploads.IMPORTS_WAITING):
+        assert client.post("/acme/settings/import/", {"file": upload()}).status_code == 302
+    answer = client.post("/acme/settings/import/", {"file": upload()})
+    assert (answer.status_code, UserImport.objects.count()) == (422, uploads.IMPORTS_WAITING)
+    assert "5 files are waiting already" in answer.content.decode()
+    with django_assert_max_num_queries(5):
+        client.get("/acme/settings/import/")
+    other = factories.new_application("Other").application
+    sign_in(client, other)
+    assert client.post(f"/{other.slug}/settings/import/", {"file": upload()}).status_code == 302
 
 
 def test_what_is_far_too_large_is_not_even_read(db: None) -> None:
