@@ -14,7 +14,7 @@ from django.utils import timezone
 from engage.expressions import All, Field, IsNotTrue, IsType, text_field, trait_field
 from engage.models import Segment
 from engage.operators import Moment
-from engage.rules import Rule, Rules
+from engage.rules import Rule, Rules, compile_rules
 from identity.models import Application, Person
 from identity.values import DAY_SHAPE, INSTANT_SHAPE, Kind, Value, format_instant
 
@@ -56,18 +56,18 @@ def properties(person: Person) -> dict[str, Value]:
 
 def matches(person: Person, rules: Rules, *, moment: Moment) -> bool:
     """Whether a user matches every rule, decided in Python; for one user the same as `matching`."""
-    known = properties(person)
-    return all(rule.matches(known, moment) for rule in rules)
+    return compile_rules(rules)(properties(person), moment)
 
 
 def matching(application: Application, rules: Rules, *, now: datetime | None = None) -> QuerySet[Person]:
     """The users of an application who match every rule at `now`."""
     people = Person.objects.filter(application=application)
     moment = Moment.at(now or timezone.now(), application.zone)
-    return people.filter(_condition(rules, moment)) if rules else people
+    return people.filter(condition(rules, moment)) if rules else people
 
 
-def _condition(rules: Rules, moment: Moment) -> Expression:
+def condition(rules: Rules, moment: Moment) -> Expression:
+    """True for the users who match every rule, false or NULL for all others."""
     return All(*(rule.operator.condition(_field(rule.trait), rule.value, moment) for rule in rules))
 
 
@@ -134,7 +134,7 @@ def audience(application: Application, rules: Rules, *, now: datetime | None = N
 def _rules_passed(rules: Rules, moment: Moment) -> Case:
     """How many rules a user passes before the first that does not match; so each rule is tried once for each user."""
     return Case(
-        *(When(IsNotTrue(_condition((rule,), moment)), then=number) for number, rule in enumerate(rules)),
+        *(When(IsNotTrue(condition((rule,), moment)), then=number) for number, rule in enumerate(rules)),
         default=len(rules),
         output_field=IntegerField(),
     )
@@ -153,7 +153,7 @@ def sizes(application: Application, segments: Sequence[Segment], *, now: datetim
     counts = Person.objects.filter(application=application).aggregate(
         total=Count("*"),
         **{
-            f"segment{segment.pk}": Count("pk", filter=_condition(rules, moment))
+            f"segment{segment.pk}": Count("pk", filter=condition(rules, moment))
             for segment in segments
             if (rules := segment.parsed_rules)
         },

@@ -2,11 +2,12 @@
 "1_000" for positions in an array, and their `gt` lets true pass for a number."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, F, Func, JSONField, TextField, Value
+from django.db.models import BooleanField, F, Func, IntegerField, JSONField, TextField, Value
 from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -19,6 +20,7 @@ class Field:
 
     json: Expression  # jsonb
     text: Expression  # the same as text, also numbers and booleans; compares by code point
+    is_present: Expression  # without a look at the value, which takes twice as long
 
 
 class Text(Value):
@@ -39,6 +41,26 @@ class Json(Value):
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         return "%s::jsonb", [self.value]
+
+
+class AnyText(Value):
+    """Any one of some texts, at the right of a comparison. PostgreSQL looks for many in a hash table."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        super().__init__(list(texts), output_field=TextField())
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        return "ANY (%s::text[])", [self.value]
+
+
+class AnyJson(Value):
+    """Any one of some canonical values as jsonb, in the same way."""
+
+    def __init__(self, values: Sequence[CanonicalValue]) -> None:
+        super().__init__([json.dumps(value) for value in values], output_field=JSONField())
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        return "ANY (%s::jsonb[])", [self.value]
 
 
 class Comparison(Func):
@@ -73,9 +95,17 @@ class IsNotTrue(Func):
     template = "((%(expressions)s) IS NOT TRUE)"
 
 
-class IsPresent(Func):
+class _IsNotNull(Func):
     output_field = BooleanField()
     template = "(%(expressions)s IS NOT NULL)"
+
+
+class _HasMember(Func):
+    """Whether a jsonb object has a key."""
+
+    output_field = BooleanField()
+    template = "(%(expressions)s)"
+    arg_joiner = " ? "
 
 
 class IsType(Comparison):
@@ -92,11 +122,19 @@ class ContainsText(Func):
     template = "(strpos(%(expressions)s) > 0)"
 
 
-class HasShape(Comparison):
-    """Whether a whole text is of a regular shape."""
+class StartsWithText(Func):
+    """Whether the first text begins with the second."""
 
-    def __init__(self, left: Expression, shape: str) -> None:
-        super().__init__(left, "~", Text(f"^{shape}$"))
+    output_field = BooleanField()
+    function = "starts_with"
+
+
+class HasShape(All):
+    """Whether a whole text is of a regular shape, whose length is always the same and looked at first, being cheap."""
+
+    def __init__(self, text: Expression, shape: str, length: int) -> None:
+        measured = Func(text, function="length", output_field=IntegerField())
+        super().__init__(Comparison(measured, "=", Value(length)), Comparison(text, "~", Text(f"^{shape}$")))
 
 
 class FoldAscii(Func):
@@ -104,6 +142,10 @@ class FoldAscii(Func):
 
     output_field = TextField()
     template = 'lower((%(expressions)s) COLLATE "C")'
+
+
+def last_characters(text: Expression, number: int) -> Expression:
+    return Func(text, number, function="right", output_field=TextField())
 
 
 class _Member(Func):
@@ -115,10 +157,10 @@ class _Member(Func):
 
 
 class _MemberText(Func):
-    """The value of a key in a jsonb object, as text."""
+    """The value of a key in a jsonb object, as text that compares by code point."""
 
     output_field = TextField()
-    template = "(%(expressions)s)"
+    template = '((%(expressions)s) COLLATE "C")'
     arg_joiner = " ->> "
 
 
@@ -134,9 +176,13 @@ class _ToJson(Func):
 
 def trait_field(column: F, key: str) -> Field:
     """The trait `key` in the jsonb object `column`. A key is always text, also one that looks like a number."""
-    return Field(json=_Member(column, Text(key)), text=_ByCodePoint(_MemberText(column, Text(key))))
+    return Field(
+        json=_Member(column, Text(key)),
+        text=_MemberText(column, Text(key)),
+        is_present=_HasMember(column, Text(key)),
+    )
 
 
 def text_field(column: Expression | F) -> Field:
     """A text, or NULL, as if it were a trait."""
-    return Field(json=_ToJson(column), text=_ByCodePoint(column))
+    return Field(json=_ToJson(column), text=_ByCodePoint(column), is_present=_IsNotNull(column))

@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from engage.models import Segment
 from engage.models.segment import NAME_LENGTH
-from engage.operators import OPERATORS, Operator, offered_for
+from engage.operators import OPERATORS, InvalidValue, Operator, Takes, offered_for
 from engage.rules import RULES_LIMIT, Rule, RuleError, Rules, parse_rule
 from identity.models import Application
 from identity.values import INVISIBLE_CONTROLS, UNSTORABLE, Kind, Value
@@ -38,6 +38,7 @@ class Row:
     trait: str = ""
     operator: str = ""
     value: str = ""
+    value_to: str = ""  # the other end of a range
 
     @classmethod
     def blank(cls, row_id: str = "") -> "Row":
@@ -47,8 +48,7 @@ class Row:
     def of(cls, rule: Rule, kinds: Kinds) -> "Row":
         """A saved rule. Its own kind comes before the trait's, so that opening a rule never changes what it means."""
         kind = rule.operator.reads(rule.value) or kinds(rule.trait) or DEFAULT_KIND
-        value = "" if rule.value is None else _typed(rule.value)
-        return cls(_new_row_id(), kind, rule.trait, rule.operator.key, value)
+        return cls(_new_row_id(), kind, rule.trait, rule.operator.key, *_typed(rule))
 
     @classmethod
     def sent(cls, row_id: str, data: QueryDict, kinds: Kinds) -> "Row":
@@ -56,17 +56,30 @@ class Row:
         keeps the operator if that is still offered, and forgets the value."""
         trait = _key_sent(data, f"trait-{row_id}")
         operator = data.get(f"operator-{row_id}", "")
-        value = data.get(f"value-{row_id}", "")
+        values = _text_sent(data, f"value-{row_id}"), _text_sent(data, f"to-{row_id}")
         kind = data.get(f"kind-{row_id}", "")
         trait_before = _key_sent(data, f"trait-before-{row_id}")
         if trait == trait_before and kind in set(Kind):
-            row = cls(row_id, Kind(kind), trait, operator, value)
+            row = cls(row_id, Kind(kind), trait, operator, *values)
         else:
-            row = cls(row_id, kinds(trait) or DEFAULT_KIND, trait, operator, "" if trait_before else value)
+            row = cls(row_id, kinds(trait) or DEFAULT_KIND, trait, operator, *(("", "") if trait_before else values))
         if row.operator not in {offered.key for offered in row.operators}:
             # Without its value, so that nothing is saved that nobody chose.
             row = cls(row.id, row.kind, trait, row.operators[0].key)
-        return row
+        return row._after(data.get(f"operator-before-{row_id}", ""))
+
+    def _after(self, operator_before: str) -> "Row":
+        """The row with its value as its operator takes it, if it was typed for another one."""
+        before, now = OPERATORS.get(operator_before), OPERATORS[self.operator]
+        if before is None or before is now or not self.value:
+            return self
+        if before.value_kind(self.kind) != now.value_kind(self.kind):  # a date is no number of days
+            return replace(self, value="", value_to="")
+        if before.takes is Takes.LIST and now.takes is not Takes.LIST:
+            return replace(self, value=next(iter(_lines(self.value)), ""), value_to="")
+        if now.takes is Takes.LIST and before.takes is not Takes.LIST:
+            return replace(self, value=_line(self.value), value_to="")
+        return self
 
     @property
     def operators(self) -> list[Operator[Any]]:
@@ -78,23 +91,46 @@ class Row:
         return OPERATORS[self.operator].value_kind(self.kind) if self.operator in OPERATORS else None
 
     @property
+    def takes(self) -> Takes:
+        return OPERATORS[self.operator].takes if self.operator in OPERATORS else Takes.NONE
+
+    @property
     def unit(self) -> str:
         return OPERATORS[self.operator].unit if self.operator in OPERATORS else ""
 
     @property
+    def has_line_breaks(self) -> bool:
+        """Whether a field of one line would drop some of the value."""
+        return "\n" in self.value
+
+    @property
     def is_finished(self) -> bool:
-        return bool(self.trait and self.operator and (self.value_kind is None or self.value.strip()))
+        typed = [self.value, self.value_to] if self.takes is Takes.RANGE else [self.value]
+        return bool(self.trait and self.operator and (self.value_kind is None or all(text.strip() for text in typed)))
 
     def read(self) -> Rule | RuleError:
         """The rule in this row, or the first thing that is wrong with it."""
         if not self.trait:
             return RuleError(None, "trait", "Choose a trait.")
-        value: object = None
-        if self.value_kind is not None:
-            value = _read(self.value, self.value_kind)
-            if value is None:
-                return RuleError(None, "value", _WANTED[self.value_kind])
+        try:
+            value = self._read_value()
+        except InvalidValue as error:
+            return RuleError(None, "value", str(error))
         return parse_rule({"trait": self.trait, "operator": self.operator, "value": value})
+
+    def _read_value(self) -> Value | list[Value] | None:
+        """What was typed as JSON would bring it. Raises InvalidValue."""
+        kind = self.value_kind
+        if kind is None:
+            return None
+        if self.takes is Takes.LIST:
+            lines = _lines(self.value)
+            if not lines:
+                raise InvalidValue("Enter a value.")
+            return [_read(line, kind, f"“{line:.50}” is not a {kind}.") for line in lines]
+        if self.takes is Takes.RANGE:
+            return [_read(typed, kind, "Enter two numbers.") for typed in (self.value, self.value_to)]
+        return _read(self.value, kind, _WANTED[kind])
 
 
 _WANTED = {
@@ -115,25 +151,66 @@ def _key_sent(data: QueryDict, name: str) -> str:
     return UNSTORABLE.sub("", data.get(name, "").replace("\r\n", "\n"))
 
 
+def _text_sent(data: QueryDict, name: str) -> str:
+    """A value out of a form, with the line breaks that were typed."""
+    return data.get(name, "").replace("\r\n", "\n")
+
+
 def _new_row_id() -> str:
     return secrets.token_hex(4)
 
 
-def _read(typed: str, kind: Kind) -> Value | None:
-    """What was typed as a value of `kind`; None if it isn't one."""
+def _read(typed: str, kind: Kind, wanted: str) -> Value:
+    """What was typed as a value of `kind`. Raises InvalidValue, with what is wanted, if it isn't one."""
     text = typed.strip()
+    value: Value | None = None
     if kind is Kind.NUMBER:
-        if not _number.fullmatch(text):
-            return None
-        return float(text) if set(text) & set(".eE") else int(text)
-    if kind is Kind.BOOLEAN:
-        return {"true": True, "false": False}.get(text)
-    return typed if text else None
+        if _number.fullmatch(text):
+            value = float(text) if set(text) & set(".eE") else int(text)
+    elif kind is Kind.BOOLEAN:
+        value = {"true": True, "false": False}.get(text)
+    elif text:
+        value = text if kind is Kind.DATE else typed
+    if value is None:
+        raise InvalidValue(wanted)
+    return value
 
 
-def _typed(value: Value) -> str:
-    """A value as one would type it."""
+def _typed(rule: Rule) -> tuple[str, ...]:
+    """A rule's value as one would type it, in one field or two."""
+    if rule.value is None:
+        return ()
+    if not isinstance(rule.value, tuple):
+        return (_as_text(rule.value),)
+    texts = [_as_text(value) for value in rule.value]
+    return ("\n".join(map(_line, texts)),) if rule.operator.takes is Takes.LIST else tuple(texts)
+
+
+def _as_text(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+# A list has one value a line. A value with line breaks of its own stands there in quotes, as JSON writes it, and so
+# does whatever would be taken for that.
+
+
+def _line(value: str) -> str:
+    is_plain = "\n" not in value and "\r" not in value and _lines(value) == [value]
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _lines(typed: str) -> list[str]:
+    """The values in the lines that are not blank."""
+    return [_quoted(line) or line for line in re.split("\r\n|\n|\r", typed) if line.strip()]
+
+
+def _quoted(line: str) -> str:
+    """The text that a line is as JSON writes it, or nothing."""
+    try:
+        text = json.loads(line) if line[0] == '"' == line[-1] else ""
+    except ValueError:
+        return ""
+    return text if isinstance(text, str) else ""
 
 
 @dataclass(frozen=True, slots=True)

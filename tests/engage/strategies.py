@@ -151,7 +151,8 @@ def cases(draw: DrawFn) -> Case:
     pool = [text, number, *near, *some_dates, 10, "10", True, False, 10.5]
     traits = draw(st.lists(keys(), min_size=1, max_size=2, unique=True))
     calls = _calls(traits, pool, instants, turn=draw(st.integers(0, 2**16)))
-    values = [None, days, max(1, days - 1), min(DAYS_LIMIT, days + 1), *pool]
+    values: list[object] = [None, days, max(1, days - 1), min(DAYS_LIMIT, days + 1), *pool, *plain_dates[:12]]
+    values += [["pro", text], [10, number], [10.5, 10, number], sorted([number, 10]), [number, number]]
     rules = [_rules(traits, operator, values) for operator in OPERATORS.values()]
     many = draw(st.lists(st.sampled_from(rules).flatmap(lambda rule: rule), min_size=2, max_size=4))
     return Case(zone, now, calls, [*((draw(rule),) for rule in rules), tuple(many)])
@@ -173,7 +174,7 @@ def _calls(traits: Sequence[str], pool: Sequence[Value], instants: Sequence[date
     return calls
 
 
-def _rules(traits: list[str], operator: Operator[Any], values: Sequence[Value | None]) -> SearchStrategy[Rule]:
+def _rules(traits: list[str], operator: Operator[Any], values: Sequence[object]) -> SearchStrategy[Rule]:
     """Rules with one operator and those of the values that it takes."""
     taken = []
     for value in values:

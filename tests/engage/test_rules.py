@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engage.operators import OPERATORS, Moment
-from engage.rules import BUILT_IN_PROPERTIES, InvalidRules, Rule, RuleError, dump, parse, parse_rule
+from engage.rules import BUILT_IN_PROPERTIES, InvalidRules, Rule, RuleError, compile_rules, dump, parse, parse_rule
 from identity.values import Value
 from tests.engage.strategies import HOSTILE_DATES, keys, numbers, texts
 
@@ -31,6 +31,9 @@ def test_rules_are_parsed_and_dumped_in_their_order() -> None:
         {"trait": "teamSize", "operator": "greater_than", "value": 10},
         {"trait": "$last_seen", "operator": "within_last_days", "value": 30},
         {"trait": "beta", "operator": "is_set"},
+        {"trait": "plan", "operator": "any_of", "value": ["pro", "free"]},
+        {"trait": "teamSize", "operator": "between", "value": [5, 10]},
+        {"trait": "signupDate", "operator": "on", "value": "2025-08-15"},
     ]
     rules = parse(raw)
     assert [(rule.trait, rule.operator.key, rule.value) for rule in rules] == [
@@ -38,6 +41,9 @@ def test_rules_are_parsed_and_dumped_in_their_order() -> None:
         ("teamSize", "greater_than", 10),
         ("$last_seen", "within_last_days", 30),
         ("beta", "is_set", None),
+        ("plan", "any_of", ("pro", "free")),
+        ("teamSize", "between", (5, 10)),
+        ("signupDate", "on", "2025-08-15"),
     ]
     assert dump(rules) == raw
 
@@ -45,15 +51,23 @@ def test_rules_are_parsed_and_dumped_in_their_order() -> None:
 @given(
     key=keys() | st.sampled_from(list(BUILT_IN_PROPERTIES)),
     operator=st.sampled_from(list(OPERATORS)),
-    value=st.none() | texts() | numbers() | st.booleans() | st.sampled_from(HOSTILE_DATES),
+    value=st.none()
+    | texts()
+    | numbers()
+    | st.booleans()
+    | st.sampled_from([*HOSTILE_DATES, "2025-08-15"])
+    | st.lists(texts(), max_size=4)
+    | st.lists(numbers(), max_size=3).map(sorted),
 )
-def test_what_is_dumped_is_parsed_to_the_same(key: str, operator: str, value: Value | None) -> None:
+def test_what_is_dumped_is_parsed_to_the_same(key: str, operator: str, value: object) -> None:
     rule = parse_rule({"trait": key, "operator": operator, "value": value})
     if isinstance(rule, RuleError):
         assert rule.field == "value"
         return
     stored = json.loads(json.dumps(dump((rule,))))
     assert repr(parse(stored)) == repr((rule,))
+    assert parse(stored) == (rule,)
+    assert hash(parse(stored)) == hash((rule,))
     assert repr(dump(parse(stored))) == repr(dump((rule,)))
 
 
@@ -168,6 +182,10 @@ def test_unknown_operator_is_refused(operator: object) -> None:
         ("within_last_days", "7", "Enter a whole number of days from 1 to 36,500."),
         ("is_set", "pro", "This comparison takes no value."),
         ("is_not_set", False, "This comparison takes no value."),
+        ("any_of", "pro", "Enter a list of values."),
+        ("none_of", ["pro", 10], "A list has either texts or numbers, not both."),
+        ("between", [10, 5], "Enter the smaller number first."),
+        ("on", "2025-02-30", "There is no such day in the calendar."),
     ],
 )
 def test_value_that_the_operator_does_not_take_is_refused(operator: str, value: object, message: str) -> None:
@@ -213,7 +231,24 @@ def test_rule_asks_about_its_own_trait() -> None:
         ({"trait": "beta", "operator": "not_equals", "value": True}, "beta is not true"),
         ({"trait": "$first_seen", "operator": "within_last_days", "value": 7}, "First seen is within the last 7 days"),
         ({"trait": "$email", "operator": "is_not_set"}, "E-mail is not set"),
+        ({"trait": "plan", "operator": "any_of", "value": ["pro", "free", "team"]}, "plan is any of pro, free or team"),
+        ({"trait": "plan", "operator": "none_of", "value": ["pro", "free"]}, "plan is none of pro or free"),
+        ({"trait": "plan", "operator": "not_contains", "value": "pro"}, "plan does not contain pro"),
+        ({"trait": "teamSize", "operator": "between", "value": [5, 10]}, "teamSize is between 5 and 10"),
+        ({"trait": "$last_seen", "operator": "more_than_days_ago", "value": 30}, "Last seen is more than 30 days ago"),
+        ({"trait": "trialEnds", "operator": "within_next_days", "value": 7}, "trialEnds is within the next 7 days"),
+        ({"trait": "trialEnds", "operator": "on", "value": "2025-08-15"}, "trialEnds is on 2025-08-15"),
     ],
 )
 def test_rule_reads_as_a_sentence(raw: object, sentence: str) -> None:
     assert str(parse_rule(raw)) == sentence
+
+
+def test_compiled_rules_ask_each_about_its_own_trait_and_all_must_match() -> None:
+    moment = Moment.at(datetime(2025, 8, 15, tzinfo=UTC), ZoneInfo("UTC"))
+    matches = compile_rules(parse([PRO, {"trait": "teamSize", "operator": "between", "value": [5, 10]}]))
+    assert matches({"plan": "pro", "teamSize": 5}, moment)
+    assert not matches({"plan": "free", "teamSize": 5}, moment)
+    assert not matches({"plan": "pro", "teamSize": 11}, moment)
+    assert not matches({"plan": 5, "teamSize": "pro"}, moment)
+    assert compile_rules(())({}, moment)

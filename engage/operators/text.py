@@ -1,0 +1,92 @@
+"""Contains, does not contain, starts with, ends with. Case is ignored for ASCII alone, which is the same everywhere."""
+
+from django.db.models.expressions import Expression
+
+from engage.expressions import (
+    All,
+    Comparison,
+    ContainsText,
+    Field,
+    FoldAscii,
+    IsNotTrue,
+    IsType,
+    StartsWithText,
+    Text,
+    last_characters,
+)
+from engage.operators.base import Operator, Test, checked_text
+from engage.operators.moments import Moment
+from identity.values import Kind
+
+
+class _TextSearch(Operator[str]):
+    kinds = frozenset({Kind.STRING})
+
+    def value_kind(self, trait_kind: Kind) -> Kind:
+        return Kind.STRING
+
+    def check(self, raw: object) -> str:
+        return checked_text(raw)
+
+
+class Contains(_TextSearch):
+    key = "contains"
+    label = "contains"
+    opposite = "does not contain"
+    explanation = "Users whose text has this in it; upper and lower case of A–Z are one."
+
+    def test(self, value: str) -> Test:
+        sought = _folded(value)
+        return lambda actual, moment: isinstance(actual, str) and sought in _folded(actual)
+
+    def condition(self, field: Field, value: str, moment: Moment) -> Expression:
+        return All(ContainsText(FoldAscii(field.text), Text(_folded(value))), IsType(field.json, "string"))
+
+
+class NotContains(Contains):
+    key = "not_contains"
+    label = "does not contain"
+    opposite = "contains"
+    explanation = "All users but those whose text has this in it."
+    matches_missing = True
+
+    def test(self, value: str) -> Test:
+        sought = _folded(value)
+        return lambda actual, moment: not isinstance(actual, str) or sought not in _folded(actual)
+
+    def condition(self, field: Field, value: str, moment: Moment) -> Expression:
+        return IsNotTrue(super().condition(field, value, moment))
+
+
+class StartsWith(_TextSearch):
+    key = "starts_with"
+    label = "starts with"
+    opposite = "does not start with"
+    explanation = "Users whose text begins with this; upper and lower case of A–Z are one."
+
+    def test(self, value: str) -> Test:
+        sought, length = _folded(value), len(value)
+        return lambda actual, moment: isinstance(actual, str) and _folded(actual[:length]) == sought
+
+    def condition(self, field: Field, value: str, moment: Moment) -> Expression:
+        return All(StartsWithText(FoldAscii(field.text), Text(_folded(value))), IsType(field.json, "string"))
+
+
+class EndsWith(_TextSearch):
+    key = "ends_with"
+    label = "ends with"
+    opposite = "does not end with"
+    explanation = "Users whose text ends with this; upper and lower case of A–Z are one."
+
+    def test(self, value: str) -> Test:
+        sought, length = _folded(value), len(value)
+        return lambda actual, moment: isinstance(actual, str) and _folded(actual[-length:]) == sought
+
+    def condition(self, field: Field, value: str, moment: Moment) -> Expression:
+        end = FoldAscii(last_characters(field.text, len(value)))
+        return All(Comparison(end, "=", Text(_folded(value))), IsType(field.json, "string"))
+
+
+def _folded(text: str) -> str:
+    """A text with A-Z as a-z and all else as it is: bytes.lower() folds just that, and str.lower() too in ASCII."""
+    return text.lower() if text.isascii() else text.encode().lower().decode()
