@@ -1,20 +1,19 @@
 """Who matches a list of rules. This is the one file that knows how traits are stored: operators get an expression."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Case, Count, F, Func, IntegerField, QuerySet, TextField, When
+from django.db.models import BooleanField, Case, Count, F, Func, IntegerField, QuerySet, TextField, When
 from django.db.models import Value as SqlValue
 from django.db.models.expressions import Expression
 from django.db.models.functions import NullIf
 from django.utils import timezone
 
 from engage.expressions import All, Field, IsNotTrue, IsType, text_field, trait_field
-from engage.models import Segment
-from engage.operators import Moment
+from engage.operators import OPERATORS, Moment, Takes
 from engage.rules import Rule, Rules, compile_rules
+from engage.sampling import Sample
 from identity.models import Application, Person
 from identity.values import DAY_SHAPE, INSTANT_SHAPE, Kind, Value, format_instant
 
@@ -63,11 +62,13 @@ def matching(application: Application, rules: Rules, *, now: datetime | None = N
     """The users of an application who match every rule at `now`."""
     people = Person.objects.filter(application=application)
     moment = Moment.at(now or timezone.now(), application.zone)
-    return people.filter(condition(rules, moment)) if rules else people
+    return people.filter(condition(rules, moment))
 
 
 def condition(rules: Rules, moment: Moment) -> Expression:
     """True for the users who match every rule, false or NULL for all others."""
+    if not rules:
+        return SqlValue(True, output_field=BooleanField())
     return All(*(rule.operator.condition(_field(rule.trait), rule.value, moment) for rule in rules))
 
 
@@ -78,6 +79,8 @@ class Step:
     rule: Rule
     count: int
     share: float
+    # How many of them match this rule only because they lack the trait; None of rules that don't match without.
+    lacking: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who matches a list of rules: exactly how many of all users, how each rule narrows them, and some of them."""
+    """Who matches a list of rules: how many of all users, how each rule narrows them, and some of them."""
 
     total: int
     count: int
     steps: list[Step]
     sample: list[Member]
+    # By how much an estimated count may be wrong, in users; None of one that is exact.
+    error: int | None = None
 
     @property
     def share(self) -> float:
@@ -107,28 +112,45 @@ def share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def audience(application: Application, rules: Rules, *, now: datetime | None = None) -> Audience:
-    """The audience of a list of rules at one moment, in two queries: a pass for all counts, and the sample."""
-    now = now or timezone.now()
-    moment = Moment.at(now, application.zone)
-    passed = dict(
-        Person.objects.filter(application=application)
-        .values_list(_rules_passed(rules, moment))
-        .annotate(users=Count("*"))
-    )
-    total = sum(passed.values())
-    steps = []
-    left = total
-    for number, rule in enumerate(rules):
-        left -= passed.get(number, 0)
-        steps.append(Step(rule, left, share(left, total)))
+def audience(
+    application: Application, rules: Rules, *, now: datetime | None = None, of: Sample | None = None
+) -> Audience:
+    """The audience of a list of rules at one moment, in two queries: a pass for all counts, and some of the users.
+    Exact, or estimated from a sample."""
+    moment = Moment.at(now or timezone.now(), application.zone)
+    people = of.people if of else Person.objects.filter(application=application)
+    lacking = {
+        f"lacking{number}": Count("pk", filter=OPERATORS["is_not_set"].condition(_field(rule.trait), None, moment))
+        for number, rule in enumerate(rules)
+        if rule.operator.matches_missing and rule.operator.takes is not Takes.NONE
+    }
+    passed = {
+        row["passed"]: row
+        for row in people.values(passed=_rules_passed(rules, moment)).annotate(users=Count("*"), **lacking)
+    }
+
+    def reaching(number: int, what: str) -> int:
+        found = sum(row[what] for place, row in passed.items() if place >= number)
+        return of.scaled(found) if of else found
+
+    total = reaching(0, "users")
+    steps = [
+        Step(
+            rule,
+            count := reaching(number + 1, "users"),
+            share(count, total),
+            reaching(number + 1, name) if (name := f"lacking{number}") in lacking else None,
+        )
+        for number, rule in enumerate(rules)
+    ]
     keys = list(dict.fromkeys(rule.trait for rule in rules))
     sample = [
         Member(person, [known[key] for key in keys if key in known])
-        for person in matching(application, rules, now=now).order_by("id")[:SAMPLE_SIZE]
+        for person in people.filter(condition(rules, moment)).order_by("id")[:SAMPLE_SIZE]
         for known in [properties(person)]
     ]
-    return Audience(total, left, steps, sample)
+    count = steps[-1].count if steps else total
+    return Audience(total, count, steps, sample, of.error(count) if of else None)
 
 
 def _rules_passed(rules: Rules, moment: Moment) -> Case:
@@ -138,32 +160,6 @@ def _rules_passed(rules: Rules, moment: Moment) -> Case:
         default=len(rules),
         output_field=IntegerField(),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentSize:
-    segment: Segment
-    count: int
-    share: float
-
-
-def sizes(application: Application, segments: Sequence[Segment], *, now: datetime | None = None) -> list[SegmentSize]:
-    """The exact size of each segment, all of them in one pass over the users."""
-    moment = Moment.at(now or timezone.now(), application.zone)
-    counts = Person.objects.filter(application=application).aggregate(
-        total=Count("*"),
-        **{
-            f"segment{segment.pk}": Count("pk", filter=condition(rules, moment))
-            for segment in segments
-            if (rules := segment.parsed_rules)
-        },
-    )
-    total = counts["total"]
-    return [
-        SegmentSize(segment, count, share(count, total))
-        for segment in segments
-        for count in [counts.get(f"segment{segment.pk}", total)]
-    ]
 
 
 def kinds_received(application: Application, key: str | None = None) -> dict[str, dict[Kind, int]]:

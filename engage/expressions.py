@@ -88,6 +88,13 @@ class AnyOf(Func):
     arg_joiner = " OR "
 
 
+class IsTrue(Func):
+    """A condition that is never NULL."""
+
+    output_field = BooleanField()
+    template = "((%(expressions)s) IS TRUE)"
+
+
 class IsNotTrue(Func):
     """The exact complement of a condition: true where it is false, and where it is NULL."""
 

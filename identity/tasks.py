@@ -2,11 +2,12 @@
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.utils import timezone
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
 
-from identity import uploads
+from identity import erasure, uploads
 from identity.models import Application, User, UserImport
 
 
@@ -46,3 +47,9 @@ def run_import(context: JobContext, import_id: int) -> None:
 @app.task(name="identity.forget_old_uploads")
 def forget_old_uploads(timestamp: int) -> None:
     uploads.forget_old()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="identity.sweep_erased_users")
+def sweep_erased_users(timestamp: int) -> None:
+    erasure.sweep(now=timezone.now())

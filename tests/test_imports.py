@@ -16,14 +16,18 @@ LAYERS = """
     engage.management engage.views engage.templatetags
     identity.api identity.management identity.views
     engage.forms engage.census engage.applications
+    engage.tasks
+    engage.history
+    engage.sizes engage.compiled
     engage.audience
-    engage.models
+    engage.models engage.sampling
     identity.forms identity.tasks
     identity.uploads
     identity.importing
-    identity.configuration identity.endpoints identity.ingest identity.middleware
+    identity.configuration identity.endpoints identity.erasure identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
+    engage.explanation
     engage.rules
     engage.operators
     engage.expressions

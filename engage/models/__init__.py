@@ -1,5 +1,6 @@
 """Everything that is stored of who sees what."""
 
+from engage.models.recorded_size import RecordedSize
 from engage.models.segment import BuiltInSegment, Segment
 
-__all__ = ["BuiltInSegment", "Segment"]
+__all__ = ["BuiltInSegment", "RecordedSize", "Segment"]

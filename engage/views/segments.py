@@ -14,11 +14,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from engage.audience import audience, common_strings, matching, sizes
+from engage.audience import audience, common_strings, matching
 from engage.census import Census
 from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, row_ids
 from engage.models import Segment
 from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError
+from engage.sizes import sizes
 from identity.models import Application, Trait
 from identity.values import UNSTORABLE, Kind
 from identity.views.access import Access, for_teammates

@@ -20,11 +20,11 @@ from engage.audience import (
     matching,
     properties,
     share,
-    sizes,
 )
 from engage.models import Segment
 from engage.operators import Moment
 from engage.rules import Rules, parse
+from engage.sizes import sizes
 from identity import ingest
 from identity.models import Application, Person
 from identity.payloads import Identify
