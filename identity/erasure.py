@@ -24,5 +24,5 @@ def erase(application: Application, *, external_id: str) -> bool:
 
 def sweep(*, now: datetime) -> None:
     """Delete whoever came back in the moment of their erasure, and the marks whose time is over."""
-    Person.objects.filter(pk__in=Erasure.objects.values("person_id")).delete()
     Erasure.objects.filter(erased_at__lt=now - MARK_KEPT).delete()
+    Person.objects.filter(pk__in=Erasure.objects.values("person_id")).delete()
