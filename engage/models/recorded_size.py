@@ -4,7 +4,8 @@ Nothing but the picture of its size over time is made of it: every count that is
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models.functions import TruncDate
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber, TruncDate
 
 from engage.models.segment import Segment
 from identity.models import Application
@@ -15,13 +16,13 @@ HOURLY_FOR = timedelta(days=2)
 class RecordedSizeQuerySet(models.QuerySet["RecordedSize"]):
     def thin_out(self, application: Application, *, now: datetime) -> None:
         """Of each day that is over for two days, in the application's time zone, keep the first size alone."""
-        old = self.filter(segment__application=application, recorded_at__lt=now - HOURLY_FOR)
-        first_of_day = (
-            old.annotate(day=TruncDate("recorded_at", tzinfo=application.zone))
-            .order_by("segment", "day", "recorded_at")
-            .distinct("segment", "day")
+        day = TruncDate("recorded_at", tzinfo=application.zone)
+        later_of_day = (
+            self.filter(segment__application=application, recorded_at__lt=now - HOURLY_FOR)
+            .annotate(place=Window(RowNumber(), partition_by=[F("segment"), day], order_by="recorded_at"))
+            .filter(place__gt=1)
         )
-        old.exclude(pk__in=first_of_day.values("pk")).delete()
+        self.filter(pk__in=later_of_day.values("pk")).delete()
 
 
 class RecordedSize(models.Model):
