@@ -71,7 +71,7 @@ class Row:
     def _after(self, operator_before: str) -> "Row":
         """The row with its value as its operator takes it, if it was typed for another one."""
         before, now = OPERATORS.get(operator_before), OPERATORS[self.operator]
-        if before is None or before is now or not self.value:
+        if before is None or before is now or Takes.NONE in (before.takes, now.takes):
             return self
         if before.value_kind(self.kind) != now.value_kind(self.kind):  # a date is no number of days
             return replace(self, value="", value_to="")

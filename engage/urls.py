@@ -1,7 +1,7 @@
 from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
-from engage.views import home, segments, traits
+from engage.views import help_pages, home, segments, traits
 
 # Slugs that a segment can't have, because a page stands there: engage/models/segment.py reserves them.
 _segments: list[URLPattern | URLResolver] = [
@@ -15,6 +15,7 @@ _segments: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
+    path("help/operators/", help_pages.operators, name="help_operators"),
     path("<slug:application_slug>/", home.application_home, name="application"),
     path("<slug:application_slug>/engage/segments/", include(_segments)),
 ]

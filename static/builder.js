@@ -33,23 +33,24 @@ rules.addEventListener("click", (event) => {
 
 // Operator and value come back for a new trait with the value as it was when they were asked for. Whoever typed on
 // meanwhile keeps what they typed, and their place.
+const textFields = (rest) => [...rest.querySelectorAll(".rule-value :is(input:not([type=hidden]), textarea)")];
+const lines = (text) => (text ?? "").replaceAll("\r\n", "\n"); // forms send line breaks in another way than fields have them
 let before = null;
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (!detail.target.matches(".rule-rest")) return;
-  const value = detail.target.querySelector("input[name^=value-]");
-  const typed = value && value.value !== (detail.requestConfig.parameters[value.name] ?? "");
+  const sent = detail.requestConfig.parameters;
   before = {
     focused: detail.target.contains(document.activeElement),
-    value: typed ? value.value : null,
-    caret: typed ? [value.selectionStart, value.selectionEnd] : null,
+    typed: textFields(detail.target).filter(({ name, value }) => lines(value) !== lines(sent[name])),
   };
 });
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (!detail.target.matches(".rule-rest")) return;
-  const value = detail.target.querySelector("input[name^=value-]");
-  if (value && before.value !== null) {
-    value.value = before.value;
-    if (value.type === "text" && before.caret[0] !== null) value.setSelectionRange(...before.caret);
+  for (const { name, value, selectionStart, selectionEnd } of before.typed) {
+    const field = textFields(detail.target).find((field) => field.name === name);
+    if (!field) continue;
+    field.value = value;
+    if (["text", "textarea"].includes(field.type) && selectionStart !== null) field.setSelectionRange(selectionStart, selectionEnd);
   }
   const row = detail.target.closest(".rule");
   const name = row.querySelector("[role=combobox]").value;
@@ -136,11 +137,12 @@ for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) 
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (detail.target.id !== "audience") return;
   for (const error of rules.querySelectorAll(".error")) {
-    const field = error.closest(".rule").querySelector("[name^=value-]");
-    if (error.textContent.trim()) field?.setAttribute("aria-invalid", "true");
-    else field?.removeAttribute("aria-invalid");
+    for (const field of error.closest(".rule").querySelectorAll(".rule-value .field")) {
+      if (error.textContent.trim()) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    }
   }
 });
 
 // After a save that was refused, begin where something is to be mended.
-document.querySelector("#builder :is(input, select:not([hidden]))[aria-invalid=true]")?.focus();
+document.querySelector("#builder :is(input, textarea, select:not([hidden]))[aria-invalid=true]")?.focus();

@@ -23,11 +23,16 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
 
 
-def test_every_operator_is_documented_with_its_kinds() -> None:
-    documented = {(row[0], frozenset(row[1].split(", "))) for row in rows("Rules")}
-    assert documented == {
-        (f"{operator.label} (`{operator.key}`)", frozenset(operator.kinds)) for operator in OPERATORS.values()
-    }
+def test_every_operator_is_documented_with_its_kinds_and_in_its_own_words() -> None:
+    documented = [(row[0], frozenset(row[1].split(", ")), row[2]) for row in rows("Rules")]
+    assert documented == [
+        (
+            f"{operator.label} (`{operator.key}`)",
+            frozenset(operator.kinds),
+            operator.explanation[0].lower() + operator.explanation[1:].removesuffix("."),
+        )
+        for operator in OPERATORS.values()
+    ]
 
 
 def test_every_setting_is_documented_and_read() -> None:

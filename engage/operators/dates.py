@@ -40,6 +40,7 @@ class _DateComparison(Operator[V]):
 
 class _DayCount(_DateComparison[int]):
     unit = "days"
+    one_day = "day"  # is within the last day
 
     def value_kind(self, trait_kind: Kind) -> Kind:
         return Kind.NUMBER
@@ -51,7 +52,7 @@ class _DayCount(_DateComparison[int]):
         return value
 
     def value_text(self, value: int) -> str:
-        return f"{value:,} days" if value > 1 else "day"
+        return f"{value:,} days" if value > 1 else self.one_day
 
 
 class _InWindow(_DayCount):
@@ -80,16 +81,16 @@ class WithinLastDays(_InWindow):
     key = "within_last_days"
     label = "is within the last"
     opposite = "is not within the last"
-    explanation = "Users whose date is at most so many days ago; up to a day ahead counts too, for zones and clocks."
+    explanation = "Users whose date lies at most so many days back, or up to a day ahead."
     sign = 1
 
 
 class MoreThanDaysAgo(_DayCount):
     key = "more_than_days_ago"
-    label = "is more than"
-    opposite = "is not more than"
-    explanation = "Users whose date is longer ago than so many days."
-    unit = "days ago"
+    label = "is longer ago than"
+    opposite = "is not longer ago than"
+    explanation = "Users whose date is more than so many days ago."
+    one_day = "1 day"
 
     def test(self, value: int) -> Test:
         def before(actual: Value | None, moment: Moment) -> bool:
@@ -106,15 +107,12 @@ class MoreThanDaysAgo(_DayCount):
         window = moment.windows[value]
         return _dates(field, [("<", window.start)], [("<", window.start_day)])
 
-    def value_text(self, value: int) -> str:
-        return f"{value:,} days ago" if value > 1 else "1 day ago"
-
 
 class WithinNextDays(_InWindow):
     key = "within_next_days"
     label = "is within the next"
     opposite = "is not within the next"
-    explanation = "Users whose date is at most so many days ahead; up to a day ago counts too, for zones and clocks."
+    explanation = "Users whose date lies at most so many days ahead, or up to a day back."
     sign = -1
 
 
@@ -141,7 +139,7 @@ class Before(_Day):
     key = "before"
     label = "is before"
     opposite = "is not before"
-    explanation = "Users whose date is before this day in the application’s time zone."
+    explanation = "Users whose date lies before this day in the application’s time zone."
 
     def test(self, value: str) -> Test:
         def before(actual: Value | None, moment: Moment) -> bool:
@@ -162,7 +160,7 @@ class After(_Day):
     key = "after"
     label = "is after"
     opposite = "is not after"
-    explanation = "Users whose date is after this day in the application’s time zone."
+    explanation = "Users whose date lies after this day in the application’s time zone."
 
     def test(self, value: str) -> Test:
         def after(actual: Value | None, moment: Moment) -> bool:

@@ -20,7 +20,7 @@ class Equals(_Equality[Value]):
     key = "equals"
     label = "is"
     opposite = "is not"
-    explanation = "Users who have exactly this value; upper and lower case differ."
+    explanation = "Users who have exactly this value; in texts, case counts."
     kinds = frozenset({Kind.STRING, Kind.NUMBER, Kind.BOOLEAN})
 
     def reads(self, value: Value) -> Kind:
@@ -64,7 +64,7 @@ class IsAnyOf(_Equality[tuple[str | int | float, ...]]):
     key = "any_of"
     label = "is any of"
     opposite = "is not any of"
-    explanation = "Users who have exactly one of these values, of which there can be 250."
+    explanation = "Users whose value is exactly one of these, which can be up to 250."
     kinds = frozenset({Kind.STRING, Kind.NUMBER})
     takes = Takes.LIST
 
@@ -104,7 +104,7 @@ class IsNoneOf(IsAnyOf):
     key = "none_of"
     label = "is none of"
     opposite = "is any of"
-    explanation = "All users but those who have exactly one of these values."
+    explanation = "All users but those whose value is exactly one of these."
     matches_missing = True
 
     def test(self, value: tuple[str | int | float, ...]) -> Test:

@@ -33,7 +33,7 @@ class Contains(_TextSearch):
     key = "contains"
     label = "contains"
     opposite = "does not contain"
-    explanation = "Users whose text has this in it; upper and lower case of A–Z are one."
+    explanation = "Users whose text has this in it; the case of A–Z is ignored."
 
     def test(self, value: str) -> Test:
         sought = _folded(value)
@@ -62,7 +62,7 @@ class StartsWith(_TextSearch):
     key = "starts_with"
     label = "starts with"
     opposite = "does not start with"
-    explanation = "Users whose text begins with this; upper and lower case of A–Z are one."
+    explanation = "Users whose text begins with this; the case of A–Z is ignored."
 
     def test(self, value: str) -> Test:
         sought, length = _folded(value), len(value)
@@ -76,7 +76,7 @@ class EndsWith(_TextSearch):
     key = "ends_with"
     label = "ends with"
     opposite = "does not end with"
-    explanation = "Users whose text ends with this; upper and lower case of A–Z are one."
+    explanation = "Users whose text ends with this; the case of A–Z is ignored."
 
     def test(self, value: str) -> Test:
         sought, length = _folded(value), len(value)

@@ -235,7 +235,10 @@ def test_rule_asks_about_its_own_trait() -> None:
         ({"trait": "plan", "operator": "none_of", "value": ["pro", "free"]}, "plan is none of pro or free"),
         ({"trait": "plan", "operator": "not_contains", "value": "pro"}, "plan does not contain pro"),
         ({"trait": "teamSize", "operator": "between", "value": [5, 10]}, "teamSize is between 5 and 10"),
-        ({"trait": "$last_seen", "operator": "more_than_days_ago", "value": 30}, "Last seen is more than 30 days ago"),
+        (
+            {"trait": "$last_seen", "operator": "more_than_days_ago", "value": 30},
+            "Last seen is longer ago than 30 days",
+        ),
         ({"trait": "trialEnds", "operator": "within_next_days", "value": 7}, "trialEnds is within the next 7 days"),
         ({"trait": "trialEnds", "operator": "on", "value": "2025-08-15"}, "trialEnds is on 2025-08-15"),
     ],

@@ -1,4 +1,6 @@
+import re
 from dataclasses import dataclass
+from html.parser import HTMLParser
 
 import pytest
 from django.test import Client
@@ -53,3 +55,53 @@ def form(*rows: dict[str, str], **fields: str) -> dict[str, object]:
         sent = {"trait-before": row.get("trait", ""), "kind": "string", **row}
         data |= {f"{name}-{number:08x}": text for name, text in sent.items()}
     return data
+
+
+class Fields(HTMLParser):
+    """What a browser would post of a page's forms: the fields as they stand, with line breaks as forms send them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data: dict[str, str] = {}
+        self.select = self.textarea = ""
+        self.inside = self.copied = False
+
+    @classmethod
+    def of(cls, page: str) -> dict[str, str]:
+        fields = cls()
+        fields.feed(page)
+        return fields.data
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in ("form", "template"):
+            self.inside = self.inside or tag == "form"
+            self.copied = tag == "template"
+        elif not self.inside or self.copied:
+            return
+        elif tag == "input" and "name" in given:
+            self._put(given["name"], given.get("value", ""))
+        elif tag == "select":
+            self.select = given["name"]
+        elif tag == "option" and "selected" in given:
+            self._put(self.select, given.get("value", ""))
+        elif tag == "textarea":
+            self.textarea = given["name"]
+            self.data[self.textarea] = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.textarea:
+            self._put(self.textarea, self.data[self.textarea] + data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea" and self.textarea:
+            # The first line break of a text area is not part of it.
+            self.data[self.textarea] = self.data[self.textarea].removeprefix("\r\n")
+            self.textarea = ""
+        elif tag == "template":
+            self.copied = False
+        elif tag == "form":
+            self.inside = False
+
+    def _put(self, name: str, value: str) -> None:
+        self.data[name] = "\r\n".join(re.split("\r\n|\n|\r", value))

@@ -15,7 +15,7 @@ from identity.models import Application
 from identity.values import Kind
 from identity.views.access import Access
 from tests import factories
-from tests.engage.views.conftest import SignedIn, form, segment
+from tests.engage.views.conftest import Fields, SignedIn, form, segment
 
 PLAN_IS_PRO = {"trait": "plan", "operator": "equals", "value": "pro"}
 LARGE = {"trait": "teamSize", "operator": "greater_than", "value": "10", "kind": "number"}
@@ -174,6 +174,24 @@ def test_a_segment_is_created_with_what_was_typed(editor: SignedIn) -> None:
         ({"operator": "within_last_days", "value": "7", "kind": "date"}, {"operator": "within_last_days", "value": 7}),
         ({"operator": "is_set", "kind": "date"}, {"operator": "is_set"}),
         ({"operator": "contains", "value": " a ", "kind": "string"}, {"operator": "contains", "value": " a "}),
+        (
+            {"operator": "any_of", "value": "pro\r\n\r\nfree \r\npro\n", "kind": "string"},
+            {"operator": "any_of", "value": ["pro", "free "]},
+        ),
+        ({"operator": "none_of", "value": "10\n1e3", "kind": "number"}, {"operator": "none_of", "value": [10, 1000]}),
+        (
+            {"operator": "any_of", "value": '"a\\nb"\n"a', "kind": "string"},
+            {"operator": "any_of", "value": ["a\nb", '"a']},
+        ),
+        (
+            {"operator": "between", "value": "5", "to": "10.5", "kind": "number"},
+            {"operator": "between", "value": [5, 10.5]},
+        ),
+        (
+            {"operator": "before", "value": "2025-08-15", "kind": "date"},
+            {"operator": "before", "value": "2025-08-15"},
+        ),
+        ({"operator": "equals", "value": "a\r\nb", "kind": "string"}, {"operator": "equals", "value": "a\nb"}),
     ],
 )
 def test_a_value_is_read_as_the_kind_of_its_row(editor: SignedIn, row: dict[str, str], rule: dict[str, object]) -> None:
@@ -195,6 +213,21 @@ def test_a_value_is_read_as_the_kind_of_its_row(editor: SignedIn, row: dict[str,
         ({"trait": "d", "operator": "within_last_days", "value": "0", "kind": "date"}, "whole number of days"),
         ({"trait": "d", "operator": "within_last_days", "value": "1.5", "kind": "date"}, "whole number of days"),
         ({"trait": "$nope", "operator": "is_set"}, "Names that begin with $ are Callout"),
+        ({"trait": "p", "operator": "any_of", "value": " \n", "kind": "string"}, "Enter a value."),
+        ({"trait": "n", "operator": "any_of", "value": "1\nten", "kind": "number"}, "“ten” is not a number."),
+        (
+            {"trait": "p", "operator": "any_of", "value": "\n".join(map(str, range(251))), "kind": "string"},
+            "Enter 1 to 250 values.",
+        ),
+        ({"trait": "n", "operator": "between", "value": "5", "kind": "number"}, "Enter two numbers."),
+        ({"trait": "n", "operator": "between", "to": "5", "kind": "number"}, "Enter two numbers."),
+        (
+            {"trait": "n", "operator": "between", "value": "10", "to": "5", "kind": "number"},
+            "Enter the smaller number first.",
+        ),
+        ({"trait": "d", "operator": "on", "value": "", "kind": "date"}, "Enter a date."),
+        ({"trait": "d", "operator": "on", "value": "2025-02-30", "kind": "date"}, "There is no such day"),
+        ({"trait": "d", "operator": "on", "value": "9999-01-01", "kind": "date"}, "in the years 1000 to 9998"),
     ],
 )
 def test_errors_stand_at_their_row_and_nothing_is_saved(editor: SignedIn, row: dict[str, str], message: str) -> None:
@@ -248,6 +281,62 @@ def test_opening_a_rule_never_changes_what_it_means(editor: SignedIn) -> None:
     sent = form({"trait": "teamSize", "operator": "equals", "value": "10", "kind": kind}, name="Text")
     editor.client.post(editor.path("text/"), sent)
     assert Segment.objects.get(slug="text").rules == [{"trait": "teamSize", "operator": "equals", "value": "10"}]
+
+
+SAVED = [
+    ("any_of", ["pro", "free"]),
+    ("none_of", ["a\nb", "c\r\nd", '"quoted"', '"', " blanks ", "<b>&amp;</b>", "\\", "1"]),
+    ("any_of", [1, 10.5, -3]),
+    ("between", [5, 10.5]),
+    ("before", "2025-08-15"),
+    ("after", "2025-08-15"),
+    ("on", "2024-02-29"),
+    ("more_than_days_ago", 30),
+    ("within_next_days", 7),
+    ("starts_with", " a"),
+    ("ends_with", "two\nlines"),
+    ("not_contains", "%_"),
+    ("at_least", -0.5),
+    ("is_not_set", None),
+]
+
+
+@pytest.mark.parametrize(("operator", "value"), SAVED)
+def test_a_saved_rule_opens_as_it_was_saved(editor: SignedIn, operator: str, value: object) -> None:
+    saved = segment(editor.application, "Saved", trait="trait", operator=operator, value=value)
+    sent = Fields.of(editor.client.get(editor.path("saved/")).content.decode())
+    editor.client.post(editor.path("saved/"), sent | {"name": "Again", "do": "save"})
+    rules = saved.rules
+    saved.refresh_from_db()
+    assert (saved.name, saved.rules) == ("Again", rules)
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "operator", "expected"),
+    [
+        ("equals", "pro", "any_of", "pro"),
+        ("equals", "a\nb", "any_of", '"a\\nb"'),
+        ("any_of", "pro\nfree", "equals", "pro"),
+        ("any_of", "\n\n", "equals", ""),
+        ("any_of", "pro\nfree", "none_of", "pro\nfree"),
+        ("any_of", "pro\nfree", "is_set", "pro\nfree"),
+        ("contains", " pro", "starts_with", " pro"),
+        ("is_set", "pro", "equals", "pro"),
+    ],
+)
+def test_a_value_follows_its_operator_as_far_as_it_can(before: str, value: str, operator: str, expected: str) -> None:
+    sent = {"trait": "x", "trait-before": "x", "kind": "string", "operator-before": before, "operator": operator}
+    data = QueryDict(mutable=True)
+    data.update({f"{name}-00000000": text for name, text in (sent | {"value": value}).items()})
+    assert Row.sent("00000000", data, lambda trait: None).value == expected
+
+
+def test_a_number_of_days_is_no_date() -> None:
+    data = QueryDict(
+        "trait-00000000=x&trait-before-00000000=x&kind-00000000=date&operator-before-00000000=within_last_days"
+        "&operator-00000000=before&value-00000000=7"
+    )
+    assert Row.sent("00000000", data, lambda trait: None).value == ""
 
 
 # Without script
