@@ -19,7 +19,8 @@ from engage.census import Census
 from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, row_ids
 from engage.models import Segment
 from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError
-from engage.sizes import sizes
+from engage.sampling import Sample, draw_sample
+from engage.sizes import Changes, changes, sizes
 from identity.models import Application, Trait
 from identity.values import UNSTORABLE, Kind
 from identity.views.access import Access, for_teammates
@@ -36,6 +37,7 @@ def segments(request: HttpRequest, access: Access) -> HttpResponse:
     search = searched(request)
     found = Segment.objects.filter(application=application).select_related("changed_by")
     page = Paginator(found.filter(name__icontains=search), PER_PAGE).get_page(request.GET.get("page"))
+    sample = sample_for(request, application)
     template = "engage/_segment_table.html" if request.htmx else "engage/segments.html"  # type: ignore[attr-defined]
     return access.page(
         request,
@@ -43,9 +45,16 @@ def segments(request: HttpRequest, access: Access) -> HttpResponse:
         **tabs(application),
         search=search,
         page=page,
-        sizes=sizes(application, list(page.object_list)),
-        total=Census(application).total,
+        sizes=sizes(application, list(page.object_list), of=sample),
+        total=sample.scaled(sample.people.count()) if sample else Census(application).total,
+        is_estimated=sample is not None,
     )
+
+
+def sample_for(request: HttpRequest, application: Application) -> Sample | None:
+    """The sample to estimate figures from while a large application is counted; None when the figures are to be exact:
+    the page asks for them once it is there."""
+    return None if "exact" in request.GET else draw_sample(application)
 
 
 def searched(request: HttpRequest) -> str:
@@ -77,7 +86,11 @@ def segment(request: HttpRequest, access: Access, segment_slug: str) -> HttpResp
             raise PermissionDenied
         rules = found.parsed_rules
         return access.page(
-            request, "engage/segment.html", segment=found, rules=rules, audience=audience(access.application, rules)
+            request,
+            "engage/segment.html",
+            segment=found,
+            rules=rules,
+            audience=audience(access.application, rules, of=sample_for(request, access.application)),
         )
     return _build(request, access, found)
 
@@ -94,9 +107,9 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
     if task == "save":
         form = SegmentForm(request.POST, application=access.application, segment=segment, rule_set=rule_set)
         if form.is_valid():
-            before = matching(access.application, segment.parsed_rules).count() if segment else None
+            moved = changes(access.application, segment.parsed_rules, rule_set.rules) if segment else None
             if save(access, form):
-                messages.success(request, _saved(access, form, before))
+                messages.success(request, _saved(access, form, moved))
                 return redirect("segments", access.application.slug)
         return _builder_page(request, access, census, form, rule_set.errors, status=422)
     rows = [row for row in rule_set.rows if task != f"remove-{row.id}"]
@@ -126,12 +139,19 @@ def save(access: Access, form: SegmentForm) -> bool:
     return True
 
 
-def _saved(access: Access, form: SegmentForm, before: int | None) -> str:
+def _saved(access: Access, form: SegmentForm, moved: Changes | None) -> str:
     """What the save did, in words."""
-    count = matching(access.application, form.rule_set.rules).count()
-    users = f"{intcomma(count)} {'user' if count == 1 else 'users'} now"
-    was = f", {intcomma(before)} before" if before not in (None, count) else ""
-    return f"{'Saved' if form.segment else 'Created'} “{form.cleaned_data['name']}”: {users}{was}."
+    name, count = form.cleaned_data["name"], matching(access.application, form.rule_set.rules).count()
+    if moved is None:
+        return f"Created “{name}”: {_users(count)} now."
+    parts = [
+        f"{intcomma(number)} {verb}" for number, verb in ((moved.added, "added"), (moved.removed, "removed")) if number
+    ]
+    return f"Saved “{name}”: {_users(count)} now{''.join(f', {part}' for part in parts)}."
+
+
+def _users(count: int) -> str:
+    return f"{intcomma(count)} {'user' if count == 1 else 'users'}"
 
 
 def _builder_page(
@@ -154,7 +174,7 @@ def _builder_page(
         limit=RULES_LIMIT,
         rows=[_row_context(census, suggest, row, errors.get(row.id)) for row in rule_set.rows],
         new_row=_row_context(census, suggest, Row.blank(NEW_ROW_ID), None),
-        audience=audience(access.application, rule_set.rules),
+        audience=audience(access.application, rule_set.rules, of=sample_for(request, access.application)),
     )
 
 
@@ -177,14 +197,20 @@ def _row_context(
 @for_teammates
 def preview(request: HttpRequest, access: Access) -> HttpResponse:
     """The audience of the rules as they are typed, and the errors of their rows. Nothing is saved."""
-    rule_set = RuleSet.sent(request.POST, Census(access.application).kind)
+    application = access.application
+    rule_set = RuleSet.sent(request.POST, Census(application).kind)
     errors = rule_set.errors_while_typing()
+    sample = sample_for(request, application)
+    slug = request.GET.get("segment")
+    segment = Segment.objects.filter(application=application, slug=slug).first() if slug else None
+    is_finished = rule_set.rules and not rule_set.errors and not sample
     return access.page(
         request,
         "engage/_preview.html",
         rule_set=rule_set,
         row_errors=[(row.id, errors.get(row.id)) for row in rule_set.rows],
-        audience=audience(access.application, rule_set.rules),
+        audience=audience(application, rule_set.rules, of=sample),
+        changes=changes(application, segment.parsed_rules, rule_set.rules) if segment and is_finished else None,
     )
 
 

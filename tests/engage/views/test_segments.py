@@ -113,8 +113,8 @@ def test_the_list_takes_as_many_queries_for_many_segments(
 ) -> None:
     for number in range(30):
         segment(editor.application, f"Segment {number}")
-    # session, user, teammates; paging, segments, sizes; total; the counts of both tabs
-    with django_assert_num_queries(9):
+    # session, user, teammates; whether it is large; paging, segments, sizes; total; the counts of both tabs
+    with django_assert_num_queries(10):
         editor.client.get(editor.path())
 
 
@@ -266,7 +266,7 @@ def test_a_segment_keeps_its_slug_when_it_changes(editor: SignedIn) -> None:
     assert 'value="Pro users"' in page
     assert 'value="pro"' in page
     response = editor.client.post(editor.path("pro-users/"), form(LARGE, name="pro USERS"), follow=True)
-    assert "Saved “pro USERS”: 0 users now, 1 before." in text(response)
+    assert "Saved “pro USERS”: 0 users now, 1 removed." in text(response)
     assert Segment.objects.get(slug="pro-users").name == "pro USERS"
 
 
@@ -372,8 +372,8 @@ def test_the_preview_counts_what_is_typed_and_saves_nothing(
     factories.person(editor.application, {"plan": "pro"})
     factories.person(editor.application)
     unfinished = {"trait": "role", "operator": "equals", "value": ""}
-    # session, user, teammates; counts, sample
-    with django_assert_num_queries(5):
+    # session, user, teammates; whether it is large; counts, sample
+    with django_assert_num_queries(6):
         response = editor.client.post(editor.path("preview/"), form(PLAN_IS_PRO, LARGE, unfinished), headers=HTMX)
     page = text(response)
     assert '<p class="big">1</p>' in page
@@ -512,8 +512,8 @@ def test_the_builder_takes_as_many_queries_for_many_rules(
     factories.person(editor.application, {"plan": "pro"})
     rules = parse([{"trait": "plan", "operator": "not_equals", "value": str(number)} for number in range(20)])
     Segment.objects.create_with_rules(editor.application, name="Many", rules=rules)
-    # session, user, teammates; segment; kinds, total, traits; suggestions; counts, sample
-    with django_assert_num_queries(10):
+    # session, user, teammates; segment; kinds, total, traits; suggestions; whether it is large; counts, sample
+    with django_assert_num_queries(11):
         editor.client.get(editor.path("many/"))
 
 

@@ -1,0 +1,86 @@
+"""Figures on the pages of segments: estimates before exact counts, what a save would change, and who lacks a trait."""
+
+import re
+
+import pytest
+from django.utils import timezone
+
+from engage import sampling
+from identity import ingest
+from identity.payloads import Identify
+from tests import factories
+from tests.engage.views.conftest import SignedIn, form, segment
+from tests.engage.views.test_segments import HTMX, PLAN_IS_PRO, text
+
+# Large applications: a sample first, then all users
+
+
+@pytest.fixture
+def large(editor: SignedIn, monkeypatch: pytest.MonkeyPatch) -> SignedIn:
+    """An application of 300 users that counts as large, of which a half is pro; samples have 100 of them."""
+    calls = [Identify(f"u{n}", {}, {"plan": "pro" if n % 2 else "free"}, timezone.now()) for n in range(300)]
+    ingest.identify_many(editor.application.pk, calls, now=timezone.now())
+    monkeypatch.setattr(sampling, "LARGE", 1)
+    monkeypatch.setattr(sampling, "_PROBE", 0.5)
+    monkeypatch.setattr(sampling, "SAMPLE_USERS", 100)
+    segment(editor.application)
+    return editor
+
+
+def test_a_large_list_is_estimated_first(large: SignedIn) -> None:
+    page = text(large.client.get(large.path(), {"q": "o"}))
+    assert re.search(r"about \d+ users", page)
+    assert re.search(r'about</span> <b title="± \d+">\d+</b>', page)
+    assert f'hx-get="{large.path()}?exact=1&amp;q=o&amp;page=1" hx-trigger="load"' in page
+    exact = text(large.client.get(large.path(), {"exact": "1", "q": "o"}, headers=HTMX))
+    assert "<b>150</b>" in exact
+    assert "300 users · counted just now" in exact
+    assert "about" not in exact
+    assert "hx-trigger" not in exact
+
+
+def test_a_large_preview_is_estimated_first(large: SignedIn) -> None:
+    typed = form({"trait": "plan", "operator": "not_equals", "value": "free"})
+    page = text(large.client.post(large.path("preview/"), typed, headers=HTMX))
+    assert re.search(r"about</span> \d+</p>.*, ± \d+</p>", page)
+    assert f'hx-post="{large.path("preview/")}?exact=1" hx-include="#builder"' in page
+    exact = text(large.client.post(large.path("preview/?exact=1"), typed, headers=HTMX))
+    assert '<p class="big">150</p>' in exact
+    assert "Counting exactly" not in exact
+
+
+def test_a_large_segment_is_estimated_first_for_those_who_read(large: SignedIn) -> None:
+    page = text(large.client.get(large.path("everyone/")))
+    assert f'hx-get="{large.path("everyone/")}?exact=1" hx-select="#audience > *"' in page
+    assert '<p class="big">300</p>' in text(large.client.get(large.path("everyone/"), {"exact": "1"}))
+
+
+# What a save would change
+
+
+def test_the_preview_of_a_saved_segment_says_what_saving_changes(editor: SignedIn) -> None:
+    segment(editor.application)
+    for name, plan in (("Ann", "pro"), ("<b>Bob</b>", "free"), ("Cid", "free")):
+        factories.person(editor.application, {"plan": plan}, name=name)
+    path = editor.path("preview/?segment=pro-users")
+    page = text(editor.client.post(path, form({"trait": "plan", "operator": "equals", "value": "free"}), headers=HTMX))
+    assert '<span class="plus">adds 2</span>, <span class="minus">removes 1</span> users' in page
+    assert "&lt;b&gt;Bob&lt;/b&gt;" in page
+    same = text(editor.client.post(path, form({"trait": "plan", "operator": "equals", "value": "pro"}), headers=HTMX))
+    assert "Saving changes nobody’s membership" in same
+    unfinished = form({"trait": "plan", "operator": "equals", "value": ""})
+    assert "Saving" not in text(editor.client.post(path, unfinished, headers=HTMX))
+    other = factories.new_application("Other").application
+    segment(other, "Theirs")
+    theirs = editor.path("preview/?segment=theirs")
+    assert "Saving" not in text(editor.client.post(theirs, form(PLAN_IS_PRO), headers=HTMX))
+
+
+def test_the_funnel_says_who_is_in_for_want_of_a_trait(editor: SignedIn) -> None:
+    users: list[dict[str, object]] = [{"plan": "pro"}, {"plan": "free"}, {}, {}]
+    for traits in users:
+        factories.person(editor.application, traits)
+    typed = form({"trait": "plan", "operator": "not_equals", "value": "free"})
+    page = text(editor.client.post(editor.path("preview/"), typed, headers=HTMX))
+    assert 'Includes 2 users without <span dir="auto">plan</span>' in page
+    assert "Includes" not in text(editor.client.post(editor.path("preview/"), form(PLAN_IS_PRO), headers=HTMX))
