@@ -53,15 +53,20 @@ def batch(request: HttpRequest) -> HttpResponse:
         except Refused as error:
             refused.append((index, error))
         else:
-            calls.append(call)
-    ingest.identify_many(caller.application_id, calls, now=now, public=not caller.is_secret)
+            calls.append((index, call))
+    saved = ingest.identify_many(
+        caller.application_id, [call for _, call in calls], now=now, public=not caller.is_secret
+    )
+    refused += [(calls[place][0], ingest.USER_ERASED) for place in saved.erased]
     if calls:
         tally.note_identify(caller.application_id, now)
     rejected = [
         {"index": index, "code": error.code, "message": error.message}
         for index, error in sorted(refused, key=lambda entry: entry[0])
     ]
-    return JsonResponse({"success": True, "applied": len(calls), "ignored": sent.ignored, "rejected": rejected})
+    return JsonResponse(
+        {"success": True, "applied": len(calls) - len(saved.erased), "ignored": sent.ignored, "rejected": rejected}
+    )
 
 
 def check_signature(caller: Caller, call: Identify, now: datetime) -> None:

@@ -49,6 +49,8 @@ class _Slice:
     """Some rows, with all done for them that needs no database."""
 
     prepared: ingest.Prepared
+    # The row of each of its calls.
+    rows: list[Row]
     ignored: int
     refused: list[tuple[Row, str]]
 
@@ -57,6 +59,7 @@ def _next_slice(
     application_id: uuid.UUID, rows: Iterator[Row], known: ingest.KnownTraits, now: datetime
 ) -> _Slice | None:
     calls: list[Identify] = []
+    called: list[Row] = []
     refused: list[tuple[Row, str]] = []
     count = 0
     for row in islice(rows, USERS_AT_ONCE):
@@ -70,9 +73,11 @@ def _next_slice(
             refused.append((row, row.problem))
         elif call:
             calls.append(call)
+            called.append(row)
     if not count:
         return None
-    return _Slice(ingest.prepare(application_id, calls, known), count - len(calls) - len(refused), refused)
+    prepared = ingest.prepare(application_id, calls, known)
+    return _Slice(prepared, called, count - len(calls) - len(refused), refused)
 
 
 def import_users(
@@ -100,13 +105,16 @@ def import_users(
         ahead = read_on()
         while some := ahead.result():
             ahead = read_on()
-            for row, reason in some.refused:
+            saved = ingest.save(application.pk, some.prepared, now=now, arrival_is_a_visit=False)
+            erased = [(some.rows[place], ingest.USER_ERASED.message) for place in saved.erased]
+            refused = sorted([*some.refused, *erased], key=lambda entry: entry[0].line)
+            for row, reason in refused:
                 refuse(row, reason)
-            for warnings in ingest.save(application.pk, some.prepared, now=now, arrival_is_a_visit=False):
+            for warnings in saved.warnings:
                 for warning in warnings:
                     report.warn(warning)
-            report.applied += len(some.prepared.calls)
+            report.applied += len(some.rows) - len(erased)
             report.ignored += some.ignored
-            report.refused += len(some.refused)
+            report.refused += len(refused)
             progress(report)
     return report

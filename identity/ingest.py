@@ -10,9 +10,10 @@ from typing import NamedTuple
 from django.db import connection
 
 from identity import caches, tally
+from identity.models.erasure import MARK_KEPT
 from identity.models.person import person_id
 from identity.models.trait import PUBLIC_TRAITS_PER_HOUR, TRAITS_PER_APPLICATION
-from identity.payloads import CallWarning, Identify, Profile
+from identity.payloads import CallWarning, Identify, Profile, Refused
 from identity.values import NotAValue, Problem, Value, canonical, kind_of, same
 
 # What a user's traits may take up, as compact JSON in UTF-8.
@@ -30,6 +31,8 @@ TOO_MANY_NEW_NAMES = Problem(
 SERVER_ONLY = Problem("server_only", "Only calls with a secret key can write this trait; it was left out.")
 TOO_LARGE = Problem("traits_too_large", f"A user's traits take up at most {TRAITS_BYTES // 1024} KiB; it was left out.")
 
+USER_ERASED = Refused(410, "user_erased", "This user was erased; calls from before are refused for two days.", "id")
+
 # Canonical values by key; None removes.
 Patch = dict[str, Value | None]
 # The traits of the application by key, as this worker knows them.
@@ -44,6 +47,14 @@ class Prepared:
     ids: Sequence[str]
     patches: Sequence[Patch]
     warnings: list[list[CallWarning]]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of calls: the warnings of each, and the places of those whose user was erased and stays so."""
+
+    warnings: list[list[CallWarning]]
+    erased: frozenset[int] = frozenset()
 
 
 class _Stored(NamedTuple):
@@ -108,16 +119,20 @@ class _Change:
 
 
 def identify(application_id: uuid.UUID, call: Identify, *, now: datetime, public: bool = False) -> list[CallWarning]:
-    """Create or update one user, as `identify_many`. Returns warnings for what was dropped or changed."""
-    return identify_many(application_id, [call], now=now, public=public)[0]
+    """Create or update one user, as `identify_many`. Returns warnings for what was dropped or changed. Raises Refused
+    when the user was erased lately."""
+    saved = identify_many(application_id, [call], now=now, public=public)
+    if saved.erased:
+        raise USER_ERASED
+    return saved.warnings[0]
 
 
 def identify_many(
     application_id: uuid.UUID, calls: Sequence[Identify], *, now: datetime, public: bool = False
-) -> list[list[CallWarning]]:
-    """Create or update users, all or none. Of two calls for one user, the later one counts where both say something.
-    `public` calls came with a key that anyone can read in a page: some traits are not theirs to write, and few
-    are theirs to add. Returns each call's warnings."""
+) -> Saved:
+    """Create or update users, all or none but those who were erased lately. Of two calls for one user, the later one
+    counts where both say something. `public` calls came with a key that anyone can read in a page: some traits are not
+    theirs to write, and few are theirs to add."""
     known = caches.traits(application_id)
     prepared = prepare(application_id, calls, known, public=public)
     return save(application_id, prepared, now=now, public=public)
@@ -141,7 +156,7 @@ def save(
     now: datetime,
     public: bool = False,
     arrival_is_a_visit: bool = True,
-) -> list[list[CallWarning]]:
+) -> Saved:
     """The second half of `identify_many`: compare with what is stored, and write what changes it. Where their arrival
     is no visit, calls without a time of their own don't move when a known user was last seen."""
     patches, warnings = prepared.patches, prepared.warnings
@@ -166,11 +181,10 @@ def save(
         if person and dropped and not change.alters(person):  # nothing is left of it
             continue
         to_write.append(change)
-    if to_write:
-        _write(application_id, to_write)
+    erased = _write(application_id, to_write, now) if to_write else set()
     arrived = {key for patch in patches for key, value in patch.items() if value is not None}
     tally.note_traits((known[key].id for key in arrived if key in known), now)
-    return warnings
+    return Saved(warnings, frozenset(index for index, pk in enumerate(prepared.ids) if pk in erased))
 
 
 def _read(ids: Iterable[str]) -> dict[str, _Stored]:
@@ -313,9 +327,10 @@ def _size(traits: Mapping[str, Value]) -> int:
     return len(json.dumps(traits, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def _write(application_id: uuid.UUID, changes: Sequence[_Change]) -> None:
+def _write(application_id: uuid.UUID, changes: Sequence[_Change], now: datetime) -> set[str]:
     """Merge the changes into what is stored by now, whoever wrote it meanwhile: a single statement, which locks the
-    rows in key order, so that batches never deadlock."""
+    rows in key order, so that batches never deadlock. Returns the keys of users who were erased lately, and stay so."""
+    erased_since = now - MARK_KEPT
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -326,6 +341,9 @@ def _write(application_id: uuid.UUID, changes: Sequence[_Change]) -> None:
             FROM json_to_recordset(%(changes)s) AS sent (
                 id uuid, external_id text, email text, name text, traits jsonb,
                 first_seen timestamptz, last_seen timestamptz
+            )
+            WHERE NOT EXISTS (
+                SELECT FROM identity_erasure WHERE person_id = sent.id AND erased_at > %(erased_since)s
             )
             ORDER BY id
             ON CONFLICT (id) DO UPDATE SET
@@ -343,5 +361,13 @@ def _write(application_id: uuid.UUID, changes: Sequence[_Change]) -> None:
                 "with_email": _array(change.id for change in changes if "email" in change.profile),
                 "with_name": _array(change.id for change in changes if "name" in change.profile),
                 "removals": json.dumps({change.id: change.removals for change in changes if change.removals}),
+                "erased_since": erased_since,
             },
         )
+        if cursor.rowcount == len(changes):
+            return set()
+        cursor.execute(
+            "SELECT person_id::text FROM identity_erasure WHERE person_id = ANY(%s::uuid[]) AND erased_at > %s",
+            [_array(change.id for change in changes), erased_since],
+        )
+        return {pk for (pk,) in cursor.fetchall()}

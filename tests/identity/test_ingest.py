@@ -34,7 +34,7 @@ def identify_many(
     application: Application, calls: list[dict[str, Any]], *, now: datetime = NOW
 ) -> list[list[tuple[str, str]]]:
     parsed = [parse_identify(call, now=now) for call in calls]
-    answers = ingest.identify_many(application.pk, parsed, now=now)
+    answers = ingest.identify_many(application.pk, parsed, now=now).warnings
     return [[(warning.code, warning.field) for warning in warnings] for warnings in answers]
 
 
