@@ -77,6 +77,8 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
     midnight = datetime.combine(day, time(), zone)
     # They differ where the clocks are put back over midnight, which strikes twice then, or forward, and it never does.
     first, last = sorted((midnight.astimezone(UTC), midnight.replace(fold=1).astimezone(UTC)))
+    if _shown(first, zone) >= day:
+        return first
     seconds = range(int((last - first).total_seconds()))  # clocks change at whole seconds
     shown = bisect.bisect_left(seconds, True, key=lambda by: _shown(first + timedelta(seconds=by), zone) >= day)
     return first + timedelta(seconds=shown)

@@ -17,6 +17,7 @@ from identity import caches, ingest
 from identity.models import Application, Person
 from identity.models.person import person_id
 from identity.payloads import Identify
+from identity.values import format_instant
 from tests.engage.strategies import HOSTILE_KEYS, HOSTILE_TEXTS, Case, cases
 
 pytestmark = pytest.mark.django_db
@@ -336,6 +337,272 @@ def test_moment_is_cut_to_milliseconds_as_values_are(who: Who) -> None:
     now = NOON + timedelta(microseconds=999)
     values = {"start": "2025-08-14T12:00:00.000999Z", "before": "2025-08-14T11:59:59.999999Z"}
     assert who(values, "within_last_days", 1, now=now) == {"start"}
+
+
+# Lists
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (["10", "true"], {"text", "text yes"}),
+        ([10, 1], {"number", "one"}),
+        ([10.5, 0], {"decimal", "zero"}),
+        (["10"], {"text"}),
+        (["null", "{}", '"10"'], {"text null", "object", "quoted"}),
+        (["nobody", "has these"], set()),
+        # Nine and more are looked up in a hash table.
+        ([f"plan {number}" for number in range(200)] + ["10"], {"text"}),
+        ([*range(100, 300), 10], {"number"}),
+    ],
+)
+def test_any_of_looks_for_each_value_by_its_own_type(who: Who, value: object, expected: set[str]) -> None:
+    assert who(MIXED, "any_of", value) == expected
+    assert who(MIXED, "none_of", value) == MIXED.keys() - expected
+
+
+def test_any_of_counts_case_spaces_and_composition(who: Who) -> None:
+    near = {
+        "same": "é",
+        "decomposed": "e\u0301",
+        "upper": "É",
+        "space": "é ",
+        "quote": "'",
+        "comma": "a,b",
+        "brace": "{",
+    }
+    assert who(near, "any_of", ["é", "'", "a,b", "{", "\\"]) == {"same", "quote", "comma", "brace"}
+
+
+def test_any_of_knows_dates_as_texts(who: Who) -> None:
+    dates = {"day": "2025-08-15", "utc": "2025-08-15T09:30Z", "there": "2025-08-15T11:30+02:00"}
+    assert who(dates, "any_of", ["2025-08-15", "2025-08-15T09:30:00.000Z"]) == dates.keys()
+
+
+# Texts
+
+
+TEXTS = {
+    "same": "Pro plan",
+    "upper": "PRO PLAN",
+    "longer": "pro plans",
+    "later": "the pro plan",
+    "half": "pro pla",
+    "number": 10,
+    "yes": True,
+    "date": "2025-08-15",
+    "missing": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "expected"),
+    [
+        ("contains", "PRO plan", {"same", "upper", "longer", "later"}),
+        ("not_contains", "PRO plan", {"half", "number", "yes", "date", "missing"}),
+        (
+            "not_contains",
+            "1",
+            {"same", "upper", "longer", "later", "half", "number", "yes", "date", "missing"} - {"date"},
+        ),
+        ("starts_with", "PRO plan", {"same", "upper", "longer"}),
+        ("starts_with", "2025-", {"date"}),
+        ("starts_with", "1", set()),
+        ("starts_with", "t", {"later"}),
+        ("ends_with", "PRO plan", {"same", "upper", "later"}),
+        ("ends_with", "-15", {"date"}),
+        ("ends_with", "0", set()),
+        ("ends_with", "e", set()),
+    ],
+)
+def test_texts_are_searched_without_case_and_nothing_else_is(
+    who: Who, operator: str, value: str, expected: set[str]
+) -> None:
+    assert who(TEXTS, operator, value) == expected
+
+
+@pytest.mark.parametrize("operator", ["starts_with", "ends_with"])
+def test_only_the_case_of_ascii_is_ignored_at_the_ends_too(who: Who, operator: str) -> None:
+    foreign = {
+        letter: letter for letter in ("İ", "i", "I", "ı", "ß", "SS", "É", "é", "\u212a", "K", "k", "ſ", "S", "🦊")
+    }
+    for letter, expected in (
+        ("i", {"i", "I"}),
+        ("k", {"K", "k"}),
+        ("é", {"é"}),
+        ("ß", {"ß"}),
+        ("İ", {"İ"}),
+        ("🦊", {"🦊"}),
+        ("\u212a", {"\u212a"}),
+    ):
+        assert who(foreign, operator, letter) == expected
+    assert who(foreign, operator, "s") == {"SS", "S"}
+
+
+def test_ends_of_texts_have_no_wildcards(who: Who) -> None:
+    texts = {"percent": "50%", "fifty": "500", "underscore": "a_b", "plain": "axb", "backslash": "a\\", "a": "a"}
+    assert who(texts, "starts_with", "50%") == {"percent"}
+    assert who(texts, "ends_with", "_b") == {"underscore"}
+    assert who(texts, "ends_with", "\\") == {"backslash"}
+    assert who(texts, "starts_with", "%") == set()
+
+
+def test_longest_texts_are_searched_to_their_ends(who: Who) -> None:
+    texts = {"long": "🦊" * 1022 + "ab", "whole": "b" * 1024}
+    assert who(texts, "ends_with", "🦊AB") == {"long"}
+    assert who(texts, "starts_with", "🦊" * 1022 + "A") == {"long"}
+    assert who(texts, "ends_with", "B" * 1024) == who(texts, "starts_with", "B" * 1024) == {"whole"}
+
+
+# More numbers
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "expected"),
+    [
+        ("at_least", 10, {"ten", "ten and a bit", "eleven", "largest"}),
+        ("at_least", 2**53, {"largest"}),
+        ("at_most", 10, {"nine", "ten", "tiny", "minus", "zero", "least"}),
+        ("at_most", -(2**53), {"least"}),
+        ("at_most", 0, {"zero", "minus", "least"}),
+        ("between", [9, 10], {"nine", "ten"}),
+        ("between", [10, 10], {"ten"}),
+        ("between", [10.000000000000002, 11], {"ten and a bit", "eleven"}),
+        ("between", [0, 5e-324], {"zero", "tiny"}),
+        ("between", [-(2**53), 2**53], NUMBERS.keys() - {"text", "yes", "date", "missing"}),
+        ("between", [12, 13], set()),
+    ],
+)
+def test_bounds_of_numbers_are_in_and_all_that_is_no_number_is_out(
+    who: Who, operator: str, value: object, expected: set[str]
+) -> None:
+    assert who(NUMBERS, operator, value) == expected
+
+
+# More dates
+
+
+def test_more_than_days_ago_begins_where_the_window_ends(who: Who) -> None:
+    values = {
+        "before": "2025-08-08T11:59:59.999Z",
+        "start": "2025-08-08T12:00:00.000Z",
+        "day before": "2025-08-07",
+        "day": "2025-08-08",
+        "ahead": "2999-01-01",
+        "long ago": "1000-01-01",
+        "no such day": "2025-02-30",
+        "text": "1999",
+        "spaced": "2025-01-01 ",
+        "number": 5,
+        "missing": None,
+    }
+    assert who(values, "more_than_days_ago", 7) == {"before", "day before", "long ago", "no such day"}
+
+
+def test_next_days_begin_a_day_ago_and_end_where_they_should(who: Who) -> None:
+    values = {
+        "before": "2025-08-14T11:59:59.999Z",
+        "start": "2025-08-14T12:00:00.000Z",
+        "now": "2025-08-15T12:00Z",
+        "end": "2025-08-22T12:00:00.000Z",
+        "after": "2025-08-22T12:00:00.001Z",
+        "missing": None,
+    }
+    assert who(values, "within_next_days", 7) == {"start", "now", "end"}
+    days = [f"2025-08-{day:02}" for day in range(1, 32)]
+    assert who(dict(zip(days, days, strict=True)), "within_next_days", 7) == set(days[13:22])
+    assert who(dict(zip(days, days, strict=True)), "within_next_days", 1) == set(days[13:16])
+
+
+# Each day with the instants at which it begins and ends: the last that is before, those that are on, the first after.
+DAYS = [
+    ("UTC", "2025-08-15", "2025-08-15T00:00:00.000Z", "2025-08-16T00:00:00.000Z"),
+    ("Asia/Kathmandu", "2025-08-15", "2025-08-14T18:15:00.000Z", "2025-08-15T18:15:00.000Z"),
+    ("Asia/Tokyo", "1000-01-01", "0999-12-31T14:41:01.000Z", "1000-01-01T14:41:01.000Z"),  # by the sun, before zones
+    # Clocks forward and back by night: days of 23 and 25 hours.
+    ("Europe/Berlin", "2025-03-30", "2025-03-29T23:00:00.000Z", "2025-03-30T22:00:00.000Z"),
+    ("Europe/Berlin", "2025-10-26", "2025-10-25T22:00:00.000Z", "2025-10-26T23:00:00.000Z"),
+    # Forward at midnight: the day begins at one o'clock.
+    ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00.000Z", "2018-11-05T02:00:00.000Z"),
+    ("Africa/Cairo", "2023-04-28", "2023-04-27T22:00:00.000Z", "2023-04-28T21:00:00.000Z"),
+    ("Asia/Beirut", "2022-03-27", "2022-03-26T22:00:00.000Z", "2022-03-27T21:00:00.000Z"),
+    # Back at midnight: the day before has an hour more.
+    ("America/Sao_Paulo", "2018-02-17", "2018-02-17T02:00:00.000Z", "2018-02-18T03:00:00.000Z"),
+    ("Asia/Beirut", "2022-10-29", "2022-10-28T21:00:00.000Z", "2022-10-29T22:00:00.000Z"),
+    # Back at one: midnight strikes twice, and the day begins with the first.
+    ("Atlantic/Azores", "2025-10-26", "2025-10-26T00:00:00.000Z", "2025-10-27T01:00:00.000Z"),
+    # Back at a minute past midnight, to the day before; the day begins when its midnight strikes first.
+    ("America/St_Johns", "2010-11-07", "2010-11-07T02:30:00.000Z", "2010-11-08T03:30:00.000Z"),
+    # Forward from half past eleven to half past midnight: nobody saw this midnight.
+    ("America/Toronto", "1919-03-31", "1919-03-31T04:30:00.000Z", "1919-04-01T04:00:00.000Z"),
+    # Apia went from the 29th to the 31st: its 29th ends where its 31st begins, and its 30th is nothing.
+    ("Pacific/Apia", "2011-12-29", "2011-12-29T10:00:00.000Z", "2011-12-30T10:00:00.000Z"),
+    ("Pacific/Apia", "2011-12-31", "2011-12-30T10:00:00.000Z", "2011-12-31T10:00:00.000Z"),
+    ("Pacific/Pago_Pago", "9998-12-31", "9998-12-31T11:00:00.000Z", "9999-01-01T11:00:00.000Z"),
+]
+
+
+@pytest.mark.parametrize(("zone", "day", "start", "end"), DAYS)
+def test_day_of_an_instant_runs_from_local_midnight_to_the_next(
+    application: Application, zone: str, day: str, start: str, end: str
+) -> None:
+    application.time_zone = zone
+    first, last = datetime.fromisoformat(start), datetime.fromisoformat(end) - timedelta(milliseconds=1)
+    moments = {
+        "before": first - timedelta(milliseconds=1),
+        "first": first,
+        "last": last,
+        "after": last + timedelta(milliseconds=1),
+    }
+    store(application, {name: format_instant(moment) for name, moment in moments.items()})
+    assert ask_both(application, "before", day) == {"before"}
+    assert ask_both(application, "on", day) == {"first", "last"}
+    assert ask_both(application, "after", day) == {"after"}
+
+
+def test_day_that_a_zone_left_out_has_no_instants(application: Application) -> None:
+    application.time_zone = "Pacific/Apia"
+    store(application, {"before": "2011-12-30T09:59:59.999Z", "after": "2011-12-30T10:00:00.000Z", "day": "2011-12-30"})
+    assert ask_both(application, "before", "2011-12-30") == {"before"}
+    assert ask_both(application, "on", "2011-12-30") == {"day"}
+    assert ask_both(application, "after", "2011-12-30") == {"after"}
+
+
+def test_plain_dates_are_compared_as_they_stand_and_by_shape_alone(who: Who) -> None:
+    values = {
+        "before": "2025-03-01",
+        "same": "2025-03-02",
+        "after": "2025-03-03",
+        "no such day": "2025-02-30",
+        "no such month": "2025-99-99",
+        "no such moment": "2025-02-30T99:99:99.999Z",
+        "line": "2025-03-02\n",
+        "short": "2025-3-2",
+        "fullwidth": "２０２５-03-02",
+        "text": "zzz",
+        "digits": "1",
+        "number": 20250302,
+        "yes": True,
+        "missing": None,
+    }
+    assert who(values, "before", "2025-03-02") == {"before", "no such day", "no such moment"}
+    assert who(values, "on", "2025-03-02") == {"same"}
+    assert who(values, "after", "2025-03-02") == {"after", "no such month"}
+
+
+def store(application: Application, values: Mapping[str, str]) -> None:
+    """Users with these traits as they are, whether or not a call could bring them."""
+    Person.objects.bulk_create(
+        Person(
+            id=person_id(application.pk, name),
+            application=application,
+            external_id=name,
+            traits={"trait": value},
+            first_seen=NOON,
+            last_seen=NOON,
+        )
+        for name, value in values.items()
+    )
 
 
 def test_is_set_asks_for_the_trait_alone(who: Who) -> None:

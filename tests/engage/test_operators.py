@@ -1,14 +1,15 @@
 """What an operator asks for, takes and says. That both its evaluators mean the same is test_evaluators' affair."""
 
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engage.operators import OPERATORS, InvalidValue, Moment, offered_for
-from identity.values import Kind, Value, canonical
+from engage.operators.moments import day_bounds, day_start
+from identity.values import Kind, Value, canonical, format_instant
 from tests.engage.strategies import HOSTILE_DATES, numbers, texts
 
 NOON = Moment.at(datetime(2025, 8, 15, 12, 0, tzinfo=UTC), ZoneInfo("UTC"))
@@ -393,3 +394,24 @@ def test_moment_is_cut_to_milliseconds_in_utc() -> None:
 )
 def test_today_is_the_day_in_the_zone_of_the_application(asked: str, zone: str, today: date) -> None:
     assert Moment.at(datetime.fromisoformat(asked), ZoneInfo(zone)).today == today
+
+
+@given(
+    zone=st.sampled_from(sorted(available_timezones() - {"localtime"})).map(ZoneInfo),
+    day=st.dates(date(1850, 1, 1), date(2100, 1, 1)),
+)
+def test_day_begins_when_the_clocks_first_show_it(zone: ZoneInfo, day: date) -> None:
+    start = day_start(day, zone)
+    assert start.astimezone(zone).date() >= day
+    before = (start - timedelta(milliseconds=1)).astimezone(zone)
+    assert before.date() < day
+    start_text, end_text = day_bounds(day.isoformat(), zone)
+    assert start_text == format_instant(start)
+    assert end_text == format_instant(day_start(day + timedelta(days=1), zone))
+
+
+def test_windows_are_made_once_for_each_moment_and_number_of_days() -> None:
+    moment = Moment.at(datetime(2025, 8, 15, 12, 0, 0, 1_999, tzinfo=UTC), ZoneInfo("Pacific/Kiritimati"))
+    assert moment.windows[7] == ("2025-08-08T12:00:00.001Z", "2025-08-16T12:00:00.001Z", "2025-08-09", "2025-08-17")
+    assert moment.windows[-7] == ("2025-08-14T12:00:00.001Z", "2025-08-22T12:00:00.001Z", "2025-08-15", "2025-08-23")
+    assert moment.windows[7] is moment.windows[7]
