@@ -59,7 +59,8 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (before.focused && !detail.target.contains(document.activeElement)) detail.target.querySelector("select").focus();
 });
 
-// Rows that are on their way, by their request. A row is back only when its new fields answer: after htmx settled them.
+// Rows that are on their way, by their request. A row is back only when its new fields answer: after htmx settled them,
+// which the selects ask to be done at once, or what is pressed in between would be lost.
 const underway = new Map();
 const rowsUnderway = () => [...underway.values()].filter((row) => row.isConnected);
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
@@ -126,7 +127,9 @@ form.addEventListener("submit", (event) => {
 });
 function sendWhatWaits() {
   if (!waiting || rowsUnderway().length) return;
-  form.requestSubmit(waiting);
+  const button = waiting;
+  waiting = null;
+  form.requestSubmit(button);
 }
 // A row that fails is said to have failed, and who tries again decides anew.
 for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {

@@ -29,8 +29,17 @@ def acme(transactional_db: None) -> Application:
     someone = factories.person(acme, {"a_key_without_any_spaces_" * 4: "x", "plan": "pro"}, email="someone@example.com")
     rule = {"trait": "plan", "operator": "equals", "value": "pro"}
     Segment.objects.create_with_rules(acme, name="Pro users", rules=parse([rule]))
-    rules = [{"trait": "plan", "operator": "not_equals", "value": "x" * 300}] * 20
+    rules: list[dict[str, object]] = [{"trait": "plan", "operator": "not_equals", "value": "x" * 300}] * 20
     Segment.objects.create_with_rules(acme, name=LONG[:100], rules=parse(rules))
+    values: list[tuple[str, str, object]] = [
+        ("plan", "any_of", ["pro", "x" * 300]),
+        ("teamSize", "between", [5, 10]),
+        ("joined", "on", "2026-01-01"),
+        ("joined", "within_next_days", 36_500),
+        ("plan", "ends_with", "two\nlines"),
+    ]
+    rules = [{"trait": trait, "operator": operator, "value": value} for trait, operator, value in values]
+    Segment.objects.create_with_rules(acme, name="Fields of all kinds", rules=parse(rules))
     IdentitySecret.objects.add(acme)
     acme.traits.create(key="a_key_without_any_spaces_" * 3, server_only=True)
     acme.origins = ["https://" + "a-long-name." * 10 + "example"]
@@ -84,7 +93,7 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(
     acme: Application, owner: Teammate, open_page: OpenPage, width: int, color_scheme: str
 ) -> None:
     page = open_page("/sign-in/", width=width, color_scheme=color_scheme)
-    for path in ["/sign-in/", "/password/forgotten/", *paths(acme)]:
+    for path in ["/sign-in/", "/help/operators/", "/password/forgotten/", *paths(acme)]:
         page.goto(path)
         assert page.url.endswith(path)
         found = Axe().run(page, options=WCAG)
@@ -385,3 +394,106 @@ def test_a_refused_save_begins_where_something_is_to_mend(
     page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_text("Enter a value.")).to_be_visible()
     expect(page.get_by_label("Value")).to_be_focused()
+
+
+def choose(page: Page, trait: str, comparison: str) -> None:
+    page.get_by_role("combobox", name="Trait").fill(trait)
+    page.get_by_role("option", name=trait).first.click()
+    page.get_by_label("Comparison").select_option(label=comparison)
+
+
+@pytest.mark.parametrize(
+    ("trait", "comparison", "typed", "users", "value"),
+    [
+        ("plan", "is any of", {"Values, one per line": "pro\nfree"}, "4", ["pro", "free"]),
+        ("teamSize", "is none of", {"Values, one per line": "5\n20"}, "3", [5, 20]),
+        ("teamSize", "is between", {"From": "5", "To": "20"}, "2", [5, 20]),
+        ("joined", "is before", {"Date": "2026-01-02"}, "4", "2026-01-02"),
+        ("joined", "is longer ago than", {"Number of days": "1"}, "4", 1),
+        ("plan", "starts with", {"Value": "PR"}, "3", "PR"),
+    ],
+)
+@pytest.mark.parametrize("java_script_enabled", [True, False])
+def test_every_field_of_a_value_counts_is_saved_and_opens_again(
+    acme: Application,
+    editor: Teammate,
+    open_page: OpenPage,
+    java_script_enabled: bool,
+    trait: str,
+    comparison: str,
+    typed: dict[str, str],
+    users: str,
+    value: object,
+) -> None:
+    page = open_page("/sign-in/", java_script_enabled=java_script_enabled)
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    page.get_by_label("Name").fill("Fields")
+    if java_script_enabled:
+        choose(page, trait, comparison)
+    else:
+        for label, option in (("Trait", trait), ("Comparison", comparison)):
+            page.get_by_label(label).select_option(label=option)
+            page.get_by_role("button", name="Update fields and count").click()
+    for label, text in typed.items():
+        page.get_by_label(label, exact=True).fill(text)
+    if not java_script_enabled:
+        page.get_by_role("button", name="Update fields and count").click()
+    expect(page.locator(".audience .big")).to_have_text(users)
+    page.get_by_role("button", name="Create segment").click()
+    expect(page.locator(".toast", has_text="Created “Fields”")).to_be_visible()
+    assert Segment.objects.get(name="Fields").rules[0]["value"] == value
+    page.get_by_role("link", name="Fields", exact=True).click()
+    for label, text in typed.items():
+        expect(page.get_by_label(label, exact=True)).to_have_value(text)
+    expect(page.locator(".audience .big")).to_have_text(users)
+
+
+def test_what_is_typed_into_each_field_stays_when_its_row_comes_back(
+    acme: Application, editor: Teammate, open_page: OpenPage
+) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    held: list[Route] = []
+    choose(page, "teamSize", "is between")
+    expect(page.get_by_label("From")).to_be_visible()
+    page.route("**/rule/**", lambda route: held.append(route))  # noqa: PLW0108
+    page.get_by_label("Comparison").select_option(label="is between")
+    page.get_by_label("Comparison").dispatch_event("input")
+    page.get_by_label("From").fill("5")
+    page.get_by_label("To", exact=True).fill("20")
+    while not held:
+        page.wait_for_timeout(20)
+    held.pop().continue_()
+    expect(page.get_by_role("complementary", name="Audience")).to_contain_text("teamSize is between 5 and 20")
+    expect(page.get_by_label("To", exact=True)).to_be_focused()
+    page.unroute("**/rule/**")
+    choose(page, "plan", "is any of")
+    values = page.get_by_label("Values, one per line")
+    expect(values).to_be_visible()
+    page.route("**/rule/**", lambda route: held.append(route))  # noqa: PLW0108
+    page.get_by_label("Comparison").select_option(label="is none of")
+    values.fill("pro\nfr")
+    values.press("ArrowLeft")
+    while not held:
+        page.wait_for_timeout(20)
+    held.pop().continue_()
+    expect(page.get_by_role("complementary", name="Audience")).to_contain_text("plan is none of pro or fr")
+    expect(values).to_be_focused()
+    assert values.evaluate("field => field.selectionStart") == 5
+
+
+def test_errors_mark_both_ends_of_a_range(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    choose(page, "teamSize", "is between")
+    page.get_by_label("From").fill("20")
+    page.get_by_label("To", exact=True).fill("5")
+    expect(page.locator("#audience-status")).to_contain_text("Enter the smaller number first.")
+    for label in ("From", "To"):
+        expect(page.get_by_label(label, exact=True)).to_have_attribute("aria-invalid", "true")
+    assert Axe().run(page, options=WCAG).violations_count == 0
+    page.get_by_label("To", exact=True).fill("25")
+    expect(page.get_by_label("To", exact=True)).not_to_have_attribute("aria-invalid", "true")

@@ -30,7 +30,7 @@ def test_every_comparison_is_explained_under_every_kind_it_is_for(db: None) -> N
             [
                 operator.label,
                 operator.explanation,
-                "matches too" if operator.matches_missing else "does not match",
+                "included" if operator.matches_missing else "left out",
             ]
             for operator in offered_for(kind)
         ]
