@@ -138,7 +138,7 @@ def dates(draw: DrawFn) -> Question:
     instants += [midnight + by for midnight in midnights for by in (timedelta(), _MS, -_MS)]
     plain = [today + (by + slip) * _DAY for by in (-days, 0, days) for slip in (-1, 0, 1)]
     odd = draw(st.lists(st.sampled_from(HOSTILE_DATES), min_size=3, max_size=3))
-    near = [f"{day[:8]}99", f"{day}\n", f" {day}", f"{day}T", f"{day}T99:99:99.999Z", day]
+    near = [f"{day[:8]}99", f"{day}\n", f" {day}", f"{day}T", f"{day}T99:99:99.999Z", f"{day}T12:00:00,000Z", day]
     values = [*map(format_instant, instants), *(day.isoformat() for day in plain), *odd, *near]
     return _question(rules, values, draw(st.sampled_from(["plan", *["$first_seen", "$id"], "2024"])), zone, now)
 
