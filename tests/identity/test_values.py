@@ -21,6 +21,8 @@ from identity.values import (
     check_key,
     convert,
     format_instant,
+    is_day,
+    is_instant,
     kind_of,
     parse_instant,
     same,
@@ -373,3 +375,15 @@ def test_some_keys_are_refused(key: str) -> None:
     problem = check_key(key)
     assert problem is not None
     assert problem.code == "invalid_key_name"
+
+
+@given(
+    text=st.sampled_from(["2025-08-15", "2025-08-15T09:30:00.000Z"]),
+    place=st.integers(0, 24),
+    other=st.sampled_from(["", "0", "9", "/", ":", "-", "x", " ", "\n", "٥", "５"]),
+    length=st.integers(0, 1),
+)
+def test_shapes_are_told_as_their_regular_expressions_tell_them(text: str, place: int, other: str, length: int) -> None:
+    near = text[:place] + other + text[place + length :]
+    assert is_day(near) is (re.fullmatch(DAY_SHAPE, near) is not None)
+    assert is_instant(near) is (re.fullmatch(INSTANT_SHAPE, near) is not None)
