@@ -11,11 +11,11 @@ from django import forms
 from django.http import QueryDict
 
 from engage.models import Segment
-from engage.models.segment import NAME_LENGTH
+from engage.models.segment import NAME_LENGTH, checked_name
 from engage.operators import OPERATORS, InvalidValue, Operator, Takes, offered_for
 from engage.rules import RULES_LIMIT, Rule, RuleError, Rules, parse_rule
 from identity.models import Application
-from identity.values import INVISIBLE_CONTROLS, UNSTORABLE, Kind, Value
+from identity.values import UNSTORABLE, Kind, Value
 
 # From the key of a trait or built-in property to its kind, as far as that is known.
 Kinds = Callable[[str], Kind | None]
@@ -272,11 +272,7 @@ class SegmentForm(forms.Form):
         self.application, self.segment, self.rule_set = application, segment, rule_set
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if INVISIBLE_CONTROLS.search(name) or not any(
-            character.isprintable() and character != " " for character in name
-        ):
-            raise forms.ValidationError("Use letters that can be seen, without control characters.")
+        name = checked_name(self.cleaned_data["name"])
         others = Segment.objects.filter(application=self.application, name__iexact=name)
         if self.segment:
             others = others.exclude(pk=self.segment.pk)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -12,15 +13,28 @@ from django.utils.text import slugify
 from engage.rules import Rules, dump, parse
 from identity.models import Application, User
 from identity.models.application import first_free
+from identity.values import INVISIBLE_CONTROLS
 
 NAME_LENGTH = 100
 SLUG_LENGTH = 60
-# The pages that stand where a segment of this name would.
-RESERVED_SLUGS = frozenset({"create", "preview", "rule", "traits"})
+# The pages and calls that stand where a segment of this name would.
+RESERVED_SLUGS = frozenset({"create", "export", "import", "preview", "rule", "traits"})
 
 
 class BuiltInSegment(Exception):
     """Raised on an attempt to change or delete Everyone."""
+
+
+def checked_name(raw: str) -> str:
+    """The name of a segment, without white space at its ends. Raises ValidationError for one that can't be read."""
+    name = raw.strip()
+    if not name:
+        raise ValidationError("Give the segment a name.")
+    if len(name) > NAME_LENGTH:
+        raise ValidationError(f"A name has at most {NAME_LENGTH} characters.")
+    if INVISIBLE_CONTROLS.search(name) or not any(character.isprintable() and character != " " for character in name):
+        raise ValidationError("Use letters that can be seen, without control characters.")
+    return name
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
@@ -106,7 +120,7 @@ class Segment(models.Model):
     def parsed_rules(self) -> Rules:
         return () if self.is_everyone else parse(self.rules)
 
-    def change(self, *, name: str, rules: Rules, changed_by: User) -> None:
+    def change(self, *, name: str, rules: Rules, changed_by: User | None = None) -> None:
         """Give the segment another name and other rules. Raises BuiltInSegment for Everyone, and IntegrityError when
         the name is taken."""
         self.name, self.rules = name, dump(rules)
