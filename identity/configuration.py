@@ -2,6 +2,7 @@
 `configure_application` do it through these; this worker obeys at once, the others within a few seconds."""
 
 from collections.abc import Iterable
+from typing import TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -10,8 +11,9 @@ from django.utils import timezone
 from identity import caches
 from identity.models import Application, IdentitySecret, Key, Trait, Verification
 from identity.models.application import check_time_zone
+from identity.models.trait import DESCRIPTION_LENGTH, LABEL_LENGTH
 from identity.origins import canonical_origins
-from identity.values import check_key
+from identity.values import UNSTORABLE, Kind, check_key
 
 
 def set_time_zone(application: Application, *, name: str) -> None:
@@ -83,3 +85,39 @@ def set_server_only(application: Application, *, key: str, server_only: bool) ->
         raise ValidationError(problem.message)
     Trait.objects.update_or_create(application=application, key=key, defaults={"server_only": server_only})
     transaction.on_commit(caches.forget)
+
+
+# What people write about a trait.
+TRAIT_TEXT_LENGTHS = {"label": LABEL_LENGTH, "description": DESCRIPTION_LENGTH}
+
+
+class TraitChange(TypedDict, total=False):
+    """What is to change of a trait; all else stays."""
+
+    declared_kind: Kind | None
+    label: str
+    description: str
+    server_only: bool
+
+
+def change_trait(application: Application, *, key: str, **change: Unpack[TraitChange]) -> tuple[Trait, bool]:
+    """Say what a trait is; a new name defines it. Returns the trait, and whether it is new. A declared kind is that of
+    what arrives from now on: values that are stored stay what they are. Raises ValidationError."""
+    if problem := check_key(key):
+        raise ValidationError(problem.message)
+    texts = {name: text for name, text in change.items() if isinstance(text, str) and name != "declared_kind"}
+    errors = {}
+    for name, text in texts.items():
+        limit = TRAIT_TEXT_LENGTHS[name]
+        if UNSTORABLE.search(text):
+            errors[name] = "NUL characters and lone surrogates can't be stored."
+        elif len(text) > limit:
+            errors[name] = f"Enter at most {limit} characters."
+    if errors:
+        raise ValidationError(errors)
+    stored = {**change, **{name: text.strip() for name, text in texts.items()}}
+    if "declared_kind" in change:
+        stored["declared_kind"] = change["declared_kind"] or ""
+    changed = Trait.objects.update_or_create(application=application, key=key, defaults=stored)
+    transaction.on_commit(caches.forget)
+    return changed

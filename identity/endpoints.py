@@ -51,13 +51,18 @@ def answers(method: str) -> Callable[[View], View]:
             except SuspiciousOperation:  # Django's own limits, such as a thousand parameters in the address
                 response = refusal(Refused(400, "invalid_request", "This call can't be read."))
             except (OperationalError, InterfaceError):
-                message = "The database does not answer. Try again in a moment."
-                response = refusal(Refused(503, "unavailable", message, retry_after=RETRY_AFTER_SECONDS))
+                response = refusal(unavailable())
             return readable_by_browsers(request, response)
 
         return answer
 
     return decorate
+
+
+def unavailable() -> Refused:
+    """The answer while the database is away."""
+    message = "The database does not answer. Try again in a moment."
+    return Refused(503, "unavailable", message, retry_after=RETRY_AFTER_SECONDS)
 
 
 def refusal(refused: Refused) -> JsonResponse:
@@ -101,9 +106,22 @@ def read_call(request: HttpRequest, limit: int) -> tuple[caches.Caller, object]:
         rate_limits.by_address.spend(client_address(request))
     if key is not None:
         caller = _authenticate(request, key)
-        return caller, read_json(_read_body(request, limit))
-    document = read_json(_read_body(request, limit))
+        return caller, read_json(read_body(request, limit))
+    document = read_json(read_body(request, limit))
     return _authenticate(request, document.get("writeKey") if isinstance(document, dict) else None), document
+
+
+def secret_key_caller(request: HttpRequest) -> caches.Caller:
+    """Who calls with a secret key, which comes as `Authorization: Bearer KEY` and in no other way. Raises Refused."""
+    scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
+    key = credentials.strip() if scheme.lower() == "bearer" else ""
+    caller = caches.caller(key) if _is_secret(key) else None
+    if caller is None or not caller.is_secret:
+        rate_limits.by_address.spend(client_address(request))
+        raise Refused(401, "invalid_key", "Call with a live secret key: Authorization: Bearer co_sec_…")
+    rate_limits.by_secret_key.spend(caller.key_id)
+    tally.note_key(caller.key_id, timezone.now())
+    return caller
 
 
 def _key_in(header: str) -> str:
@@ -139,8 +157,8 @@ def _authenticate(request: HttpRequest, key: object) -> caches.Caller:
     return caller
 
 
-def _read_body(request: HttpRequest, limit: int) -> bytes:
-    """The body, unpacked, never more than `limit` bytes of it."""
+def read_body(request: HttpRequest, limit: int) -> bytes:
+    """The body, unpacked, never more than `limit` bytes of it. Raises Refused."""
     if (request.content_type or "").startswith("multipart/"):
         raise Refused(415, "unsupported_media_type", "Send the body as JSON.")
     encoding = request.headers.get("Content-Encoding", "").strip().lower()

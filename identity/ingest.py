@@ -144,7 +144,7 @@ def prepare(
     """The first half of `identify_many`: all that can be done without the database. `known` are the application's
     traits, of `caches`."""
     warnings = [list(call.warnings) for call in calls]
-    patches = [_canonical_traits(call, known, noted, public) for call, noted in zip(calls, warnings, strict=True)]
+    patches = [canonical_traits(call, known, noted, public) for call, noted in zip(calls, warnings, strict=True)]
     ids = [str(person_id(application_id, call.external_id)) for call in calls]
     return Prepared(calls, ids, patches, warnings)
 
@@ -206,7 +206,8 @@ def _array(ids: Iterable[str]) -> str:
     return "{" + ",".join(ids) + "}"
 
 
-def _canonical_traits(call: Identify, known: KnownTraits, warnings: list[CallWarning], public: bool) -> Patch:
+def canonical_traits(call: Identify, known: KnownTraits, warnings: list[CallWarning], public: bool) -> Patch:
+    """The traits of a call as they are stored. What can't be is left out, with a warning added."""
     patch: Patch = {}
     for key, raw in call.traits.items():
         trait = known.get(key)

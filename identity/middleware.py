@@ -17,7 +17,7 @@ _OPEN_TO_ONE_TIME_PASSWORDS = frozenset({"password_first", "password_choose", "s
 class OwnPasswordMiddleware:
     """Leads everyone who signed in with a one-time password to choose their own, before anything else.
 
-    The API has neither session nor user, and is left alone without asking for them. Pages read the user anyway."""
+    The APIs have neither session nor user, and are left alone without asking for them. Pages read the user anyway."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -26,7 +26,7 @@ class OwnPasswordMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponseBase | None:
-        if request.path_info.startswith("/v1/"):
+        if request.path_info.startswith(("/v1/", "/api/v1/")):
             return None
         if not getattr(request.user, "must_choose_password", False):
             return None

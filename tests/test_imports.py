@@ -15,10 +15,10 @@ LAYERS = """
     engage.urls identity.urls engage.apps identity.apps engage.migrations identity.migrations
     engage.management engage.views engage.templatetags
     identity.api identity.management identity.views
-    engage.forms engage.census engage.applications
+    engage.forms engage.census engage.applications engage.exchange
     engage.tasks
     engage.history
-    engage.sizes engage.compiled
+    engage.sizes engage.compiled engage.members
     engage.audience
     engage.models engage.sampling
     identity.forms identity.tasks

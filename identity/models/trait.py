@@ -7,6 +7,8 @@ from django.utils import timezone
 from identity.models.application import Application
 from identity.values import KEY_LENGTH, Kind
 
+LABEL_LENGTH = 100
+DESCRIPTION_LENGTH = 300
 # How many names of traits an application may have.
 TRAITS_PER_APPLICATION = 500
 # How many of them whoever opens a page with the public key in it can add in an hour.
@@ -16,11 +18,11 @@ PUBLIC_TRAITS_PER_HOUR = 50
 class Trait(models.Model):
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="traits", db_index=False)
     key = models.CharField(max_length=KEY_LENGTH, db_collation="C")
-    label = models.CharField(max_length=100, blank=True)
+    label = models.CharField(max_length=LABEL_LENGTH, blank=True)
     declared_kind = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in Kind], blank=True)
     # The kind of the first value that arrived: what the trait counts as until its users have been counted.
     first_kind = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in Kind], blank=True)
-    description = models.CharField(max_length=300, blank=True)
+    description = models.CharField(max_length=DESCRIPTION_LENGTH, blank=True)
     # Only calls with a secret key may write it: what a browser says of it is dropped.
     server_only = models.BooleanField(default=False)
     # Whether a call with a public key brought it in.

@@ -1,0 +1,122 @@
+"""The users in a segment, page by page and as a file: the queries that list them stand here and nowhere else."""
+
+import csv
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast, Collate
+from django.utils import timezone
+
+from engage.audience import matching
+from engage.rules import Rules
+from identity.models import Application, Person, Trait
+from identity.values import Value, format_instant
+
+# So many users are walked in the order of their keys before all the others are read at once. A walk finds a page of a
+# segment that holds one user in a hundred; for a smaller one it would take longer than a parallel scan and a sort.
+# PostgreSQL can't choose by itself: it has no statistics on what stands in the traits.
+WALKS = (1_000, 10_000)
+# So many users are walked at once for a file.
+FILE_WALK = 2_000
+
+_BEFORE_ALL_KEYS = uuid.UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    people: Sequence[Person]
+    # The key after which the next page begins; None on the last one.
+    next: uuid.UUID | None
+
+
+def page(
+    application: Application,
+    rules: Rules,
+    *,
+    after: uuid.UUID | None = None,
+    limit: int,
+    now: datetime | None = None,
+) -> Page:
+    """Up to `limit` users who match, in the order of their keys, which is no order that people would see."""
+    members = matching(application, rules, now=now)
+    found: list[Person] = []
+    start = after or _BEFORE_ALL_KEYS
+    for users in WALKS:
+        end = _key_after(application, start, users)
+        found += _between(members, start, end).order_by("id")[: limit + 1 - len(found)]
+        if end is None or len(found) > limit:
+            break
+        start = end
+    else:
+        # By the text of the key, which no index is ordered by, so that all are read at once, and in parallel.
+        by_text = Collate(Cast("id", TextField()), "C")
+        found += members.filter(id__gt=start).order_by(by_text)[: limit + 1 - len(found)]
+    return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
+
+
+def everyone_matching(application: Application, rules: Rules, *, now: datetime) -> Iterator[Sequence[Person]]:
+    """All users who match, in pieces of at most FILE_WALK: no query takes long, nor does memory grow."""
+    members = matching(application, rules, now=now).order_by("id")
+    start: uuid.UUID | None = _BEFORE_ALL_KEYS
+    while start is not None:
+        end = _key_after(application, start, FILE_WALK)
+        yield list(_between(members, start, end))
+        start = end
+
+
+def _key_after(application: Application, start: uuid.UUID, users: int) -> uuid.UUID | None:
+    """The key of the user so many places behind `start`; None when there are fewer."""
+    keys = Person.objects.filter(application=application, id__gt=start).order_by("id").values_list("id", flat=True)
+    return next(iter(keys[users - 1 : users]), None)
+
+
+def _between(members: QuerySet[Person], start: uuid.UUID, end: uuid.UUID | None) -> QuerySet[Person]:
+    """Those behind `start`, up to `end`."""
+    found = members.filter(id__gt=start)
+    return found if end is None else found.filter(id__lte=end)
+
+
+# CSV
+
+COLUMNS = ("id", "email", "name", "first_seen", "last_seen")
+# With these a spreadsheet takes a cell for a formula (OWASP, CSV Injection); the wide ones too, in some languages.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+class _Line:
+    """What csv writes to: keeps the line."""
+
+    text = ""
+
+    def write(self, text: str) -> int:
+        self.text = text
+        return len(text)
+
+
+def as_csv(application: Application, rules: Rules) -> Iterator[str]:
+    """All users who match, as a CSV file with a column for each trait of the application; in pieces."""
+    keys = list(Trait.objects.filter(application=application).values_list("key", flat=True))
+    line = _Line()
+    writer = csv.writer(line)
+    writer.writerow([*COLUMNS, *(_cell(f"traits.{key}" if key in COLUMNS else key) for key in keys)])
+    piece = line.text
+    for people in everyone_matching(application, rules, now=timezone.now()):
+        lines = []
+        for person in people:
+            moments = format_instant(person.first_seen), format_instant(person.last_seen)
+            cells = (person.external_id, person.email, person.name, *moments, *map(person.traits.get, keys))
+            writer.writerow(map(_cell, cells))
+            lines.append(line.text)
+        yield piece + "".join(lines)
+        piece = ""
+
+
+def _cell(value: Value | None) -> str:
+    """A value as no spreadsheet runs it. A negative number is one, and stays."""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    return "" if value is None else json.dumps(value)
