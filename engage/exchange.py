@@ -73,7 +73,7 @@ def dump(segments: Iterable[Segment]) -> dict[str, Any]:
     return {
         "version": VERSION,
         "segments": [
-            {"slug": segment.slug, "name": segment.name, "rules": segment.rules}
+            {"slug": segment.slug, "name": segment.name, "rules": rules.dump(segment.parsed_rules)}
             for segment in segments
             if not segment.is_everyone
         ],
@@ -90,6 +90,9 @@ def parse(document: object) -> list[Entry]:
     if not isinstance(document, dict) or not isinstance(document.get("segments"), list):
         raise InvalidDocument([DocumentError(None, None, "segments", "The document has a list of segments.")])
     version, found = document.get("version"), document["segments"]
+    if document.keys() - {"version", "segments"}:
+        message = "The document has version and segments, and no other field."
+        raise InvalidDocument([DocumentError(None, None, "document", message)])
     if type(version) is not int or version != VERSION:
         raise InvalidDocument([DocumentError(None, None, "version", f"Only version {VERSION} can be read.")])
     if len(found) > SEGMENTS_LIMIT:

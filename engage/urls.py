@@ -1,9 +1,11 @@
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.urls.resolvers import URLPattern, URLResolver
 
+from engage.management_api import api
 from engage.views import help_pages, home, segments, traits
 
-# Slugs that a segment can't have, because a page stands there: engage/models/segment.py reserves them.
+# Slugs that a segment can't have, because a page, or a call of the API, stands there: engage/models/segment.py
+# reserves them.
 _segments: list[URLPattern | URLResolver] = [
     path("", segments.segments, name="segments"),
     path("create/", segments.create, name="segment_create"),
@@ -14,6 +16,8 @@ _segments: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include(api.urlpatterns)),
+    re_path("^api/v1$", api.not_found),
     path("", home.home, name="home"),
     path("help/operators/", help_pages.operators, name="help_operators"),
     path("<slug:application_slug>/", home.application_home, name="application"),

@@ -118,7 +118,7 @@ def secret_key_caller(request: HttpRequest) -> caches.Caller:
     caller = caches.caller(key) if _is_secret(key) else None
     if caller is None or not caller.is_secret:
         rate_limits.by_address.spend(client_address(request))
-        raise Refused(401, "invalid_key", "Call with a live secret key: Authorization: Bearer co_sec_…")
+        raise Refused(401, "invalid_key", "Call with a live secret key, as Authorization: Bearer KEY.")
     rate_limits.by_secret_key.spend(caller.key_id)
     tally.note_key(caller.key_id, timezone.now())
     return caller

@@ -13,7 +13,8 @@ SITE, *APPS = PACKAGES
 # Each module imports only from lines below its own; what stands on one line knows nothing of each other.
 LAYERS = """
     engage.urls identity.urls engage.apps identity.apps engage.migrations identity.migrations
-    engage.management engage.views engage.templatetags
+    engage.management
+    engage.management_api engage.views engage.templatetags
     identity.api identity.management identity.views
     engage.forms engage.census engage.applications engage.exchange
     engage.tasks
