@@ -1,6 +1,7 @@
 """Calls of the management API, the way that a customer's server makes them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +78,7 @@ def assert_refused(answer: Answer, status: int, code: str, field: str | None = N
     assert SECRET not in answer.text
 
 
-def assert_invalid(answer: Answer, code: str, *errors: dict[str, object]) -> None:
+def assert_invalid(answer: Answer, code: str, *errors: Mapping[str, object]) -> None:
     """Each thing that is wrong has its place, and a reason in words."""
     assert (answer.status, answer.headers["Content-Type"]) == (422, "application/json")
     assert answer.json.keys() == {"code", "message", "errors"}
