@@ -1,5 +1,6 @@
 """Every page, as people have it: wide and narrow, light and dark, without script, by keyboard alone."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -68,6 +69,14 @@ def sign_in(page: Page, teammate: Teammate) -> None:
     client.force_login(teammate.user)
     origin = page.evaluate("location.origin") + "/"
     page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": origin}])
+
+
+def wait_for_one(page: Page, held: list[Route]) -> None:
+    """Until the page has asked for what a test holds back."""
+    deadline = time.monotonic() + 20
+    while not held:
+        assert time.monotonic() < deadline, "the page did not ask"
+        page.wait_for_timeout(20)
 
 
 def paths(acme: Application) -> list[str]:
@@ -150,8 +159,7 @@ def test_what_is_typed_while_a_row_comes_back_stays(acme: Application, editor: T
     value = page.get_by_label("Value")
     value.fill("fre")
     value.press("Home")
-    while not held:
-        page.wait_for_timeout(20)
+    wait_for_one(page, held)
     held[0].continue_()
     audience = page.get_by_role("complementary", name="Audience")
     expect(audience).to_contain_text("plan contains fre")
@@ -171,10 +179,9 @@ def test_an_older_answer_never_replaces_a_newer_one(acme: Application, editor: T
         if len(held) > 1:
             route.continue_()
 
-    page.route("**/preview/", hold_the_first)
+    page.route("**/preview/**", hold_the_first)
     page.get_by_label("Value").fill("free")
-    while not held:
-        page.wait_for_timeout(20)
+    wait_for_one(page, held)
     page.get_by_label("Value").fill("nobody")
     audience = page.get_by_role("complementary", name="Audience")
     expect(audience.locator(".big")).to_have_text("0")
@@ -269,8 +276,7 @@ def test_nobody_waits_for_a_row_to_type_on(acme: Application, editor: Teammate, 
     for key in ("Tab", "Tab"):  # chooses, and goes on to the comparison and the value
         page.keyboard.press(key)
     page.keyboard.type("2")
-    while not held:
-        page.wait_for_timeout(20)
+    wait_for_one(page, held)
     held[0].continue_()
     value = page.get_by_label("Value")
     expect(value).to_have_attribute("type", "number")
@@ -306,8 +312,7 @@ def test_a_comparison_is_chosen_by_typing_however_slow_its_row_is(
         page.keyboard.press("Tab")
         page.keyboard.type("10")
         page.keyboard.press("Enter")
-    while not held:
-        page.wait_for_timeout(20)
+    wait_for_one(page, held)
     held[0].continue_()
     if released_after != "is gr":
         expect(page.get_by_label("Value")).to_have_attribute("type", "number")
@@ -463,8 +468,7 @@ def test_what_is_typed_into_each_field_stays_when_its_row_comes_back(
     page.get_by_label("Comparison").dispatch_event("input")
     page.get_by_label("From").fill("5")
     page.get_by_label("To", exact=True).fill("20")
-    while not held:
-        page.wait_for_timeout(20)
+    wait_for_one(page, held)
     held.pop().continue_()
     expect(page.get_by_role("complementary", name="Audience")).to_contain_text("teamSize is between 5 and 20")
     expect(page.get_by_label("To", exact=True)).to_be_focused()
@@ -476,8 +480,7 @@ def test_what_is_typed_into_each_field_stays_when_its_row_comes_back(
     page.get_by_label("Comparison").select_option(label="is none of")
     values.fill("pro\nfr")
     values.press("ArrowLeft")
-    while not held:
-        page.wait_for_timeout(20)
+    wait_for_one(page, held)
     held.pop().continue_()
     expect(page.get_by_role("complementary", name="Audience")).to_contain_text("plan is none of pro or fr")
     expect(values).to_be_focused()
