@@ -52,20 +52,32 @@ def page(
             break
         start = end
     else:
-        # By the text of the key, which no index is ordered by, so that all are read at once, and in parallel.
-        by_text = Collate(Cast("id", TextField()), "C")
-        found += members.filter(id__gt=start).order_by(by_text)[: limit + 1 - len(found)]
+        found += _read_at_once(members, start)[: limit + 1 - len(found)]
     return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
 
 
 def everyone_matching(application: Application, rules: Rules, *, now: datetime) -> Iterator[Sequence[Person]]:
-    """All users who match, in pieces of at most FILE_WALK: no query takes long, nor does memory grow."""
-    members = matching(application, rules, now=now).order_by("id")
+    """All users who match, in pieces of at most FILE_WALK, so that no query takes long and memory does not grow: by
+    walking all keys; or, where the first WALKS show that few match, by the keys of those few, read at once."""
+    members = matching(application, rules, now=now)
     start: uuid.UUID | None = _BEFORE_ALL_KEYS
+    walked = found = 0
     while start is not None:
         end = _key_after(application, start, FILE_WALK)
-        yield list(_between(members, start, end))
-        start = end
+        people = list(_between(members, start, end).order_by("id"))
+        yield people
+        walked, found, start = walked + FILE_WALK, found + len(people), end
+        if start is not None and walked >= WALKS[-1] > found * 100:
+            keys = list(_read_at_once(members, start).values_list("id", flat=True))
+            for place in range(0, len(keys), FILE_WALK):
+                yield list(members.filter(id__in=keys[place : place + FILE_WALK]).order_by("id"))
+            return
+
+
+def _read_at_once(members: QuerySet[Person], start: uuid.UUID) -> QuerySet[Person]:
+    """Those behind `start`, sorted by the text of their keys, which is the order of the keys but that of no index: so
+    all are read, and in parallel."""
+    return members.filter(id__gt=start).order_by(Collate(Cast("id", TextField()), "C"))
 
 
 def _key_after(application: Application, start: uuid.UUID, users: int) -> uuid.UUID | None:

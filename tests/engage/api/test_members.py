@@ -7,6 +7,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from engage import members
+from engage.rules import parse
 from tests import factories
 from tests.engage.api.calls import Api, assert_invalid
 
@@ -174,6 +175,23 @@ def test_a_file_is_streamed_in_pieces(
         pieces = list(members.as_csv(filled.application, ()))
     assert [piece.count("\r\n") for piece in pieces] == [1 + 5, 5, 2]
     assert len(table("".join(pieces))) == 12
+
+
+@pytest.mark.parametrize("matching", [0, 1, 3])
+def test_a_file_of_few_is_read_by_their_keys(
+    filled: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    matching: int,
+) -> None:
+    monkeypatch.setattr(members, "FILE_WALK", 2)
+    monkeypatch.setattr(members, "WALKS", (1, 4))
+    ids = list(filled.application.people.order_by("id").values_list("external_id", flat=True))
+    few = ids[12 - matching :]  # none of them among the first that are walked
+    rules = parse([{"trait": "$id", "operator": "any_of", "value": [*few, "nobody"]}])
+    with django_assert_num_queries(1 + 2 * 2 + 1 + (matching + 1) // 2):  # traits, two walks, keys, users by key
+        text = "".join(members.as_csv(filled.application, rules))
+    assert [row["id"] for row in table(text)] == few
 
 
 def test_a_walk_that_ends_with_the_last_user_ends(filled: Api, monkeypatch: pytest.MonkeyPatch) -> None:
