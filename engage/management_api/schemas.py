@@ -64,6 +64,16 @@ Slug = Annotated[str, WithJsonSchema({**_SLUG, "examples": ["pro-plan-admins"]})
 KindName = Literal["string", "number", "boolean", "date"]
 
 
+def _has_no_default(schema: dict[str, Any]) -> None:
+    """Of a field that may be left out. A client that were told the value of before would send it."""
+    schema.pop("default", None)
+
+
+def optional(default: Any, **described: Any) -> Any:
+    """A field that may be left out, which means something else than any value of it."""
+    return Field(default, json_schema_extra=_has_no_default, **described)
+
+
 def instant(moment: datetime) -> str:
     return format_instant(moment.astimezone(UTC))
 
@@ -77,12 +87,12 @@ class Sent(Schema):
 class Error(Schema):
     code: str = Field(examples=["not_found"])
     message: str = Field(examples=["There is no such segment."])
-    field: str = Field("", description="What of the call is meant, where that can be said.")
+    field: str = optional("", description="What of the call is meant, where that can be said.")
 
 
 class Problem(Schema):
-    segment: int = Field(0, description="The place of the segment in the document, from 0.")
-    index: int | None = Field(None, description="The place of the rule, from 0; null where all of them are meant.")
+    segment: int = optional(0, description="The place of the segment in the document, from 0.")
+    index: int | None = optional(None, description="The place of the rule, from 0; null where all of them are meant.")
     field: str = Field(examples=["operator"], description="A field, or the key of a trait.")
     message: str = Field(examples=["Choose how to compare."])
 
@@ -140,7 +150,7 @@ class FunnelStep(Schema):
     operator: str
     value: Value
     count: int = Field(description="Users who match this rule and all before it.", ge=0)
-    lacking: int = Field(
+    lacking: int = optional(
         0, description="How many of them lack the trait; only of rules that match users without it.", ge=0
     )
 
@@ -160,8 +170,8 @@ class ExplainIn(Sent):
         json_schema_extra={"oneOf": [{"required": ["user"]}, {"required": ["traits"]}], "examples": [{"user": "42"}]},
     )
 
-    user: StrictStr = Field("", description="The id of a user.")
-    traits: SentTraits = Field({}, description="As in a call of identify.")
+    user: StrictStr = optional("", description="The id of a user.")
+    traits: SentTraits = optional({}, description="As in a call of identify.")
 
 
 class ExplainedRule(Schema):
@@ -202,10 +212,12 @@ class Imported(Schema):
 
 
 class TraitIn(Sent):
-    kind: KindName | None = Field(None, description="Of what arrives from now on; null leaves it to what users have.")
-    label: StrictStr = Field("", max_length=LABEL_LENGTH)
-    description: StrictStr = Field("", max_length=DESCRIPTION_LENGTH)
-    server_only: StrictBool = Field(False, description="Whether calls with a public key may not write it.")
+    kind: KindName | None = optional(
+        None, description="Of what arrives from now on; null leaves it to what users have."
+    )
+    label: StrictStr = optional("", max_length=LABEL_LENGTH)
+    description: StrictStr = optional("", max_length=DESCRIPTION_LENGTH)
+    server_only: StrictBool = optional(False, description="Whether calls with a public key may not write it.")
 
 
 class Trait(Schema):

@@ -163,6 +163,7 @@ def _problem(error: exchange.DocumentError) -> dict[str, Any]:
     response={200: schemas.Segment, **errors(404)},
 )
 def get_segment(request: Call, slug: schemas.Slug) -> dict[str, Any]:
+    """With how many users it has now."""
     return _segment(*sizes(request.auth, [find_segment(request, slug)]))
 
 
