@@ -3,8 +3,10 @@
 import csv
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -19,8 +21,16 @@ _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 # What cells become where nothing is lost; else they stay text.
 _READ_AS = frozenset((Kind.NUMBER, Kind.BOOLEAN))
-_LINE_LIMIT = 16 * BODY_LIMIT
+# Of a row, with the end of its last line. What is longer is refused, and no more of it than this is kept.
+_ROW_LIMIT = BODY_LIMIT + len("\r\n")
+_BOM = b"\xef\xbb\xbf"
 _TOO_LONG = f"The row has more than {BODY_LIMIT // 1024} KiB."
+_NOT_UTF8 = "The row is not in UTF-8."
+_NOT_CSV_UTF8 = "The row is not in UTF-8. Save the file as “CSV UTF-8”."
+_UNCLOSED = "Its quotation mark is never closed."
+_CLOSED_TOO_LATE = f"Its quotation mark is never closed, or not within {BODY_LIMIT // 1024} KiB."
+_STRAY_QUOTE = "Within a cell in quotation marks stands a quotation mark that is not doubled."
+_STRAY_RETURN = "Within a cell without quotation marks stands a carriage return."
 
 
 class UnreadableFile(Exception):
@@ -34,7 +44,8 @@ class Row:
     line: int
     document: object
     problem: str | None = None
-    cells: tuple[str, ...] = ()
+    # At most as much as a row may have.
+    source: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +59,60 @@ class Column:
     kind: Kind | None = None
 
 
-@dataclass(slots=True)
-class _Lines:
-    """The lines of a file as text, none longer than a limit."""
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines from where the file stands. One that is longer than a row may be is cut, and still longer than that."""
+    for line in iter(functools.partial(file.readline, _ROW_LIMIT + 1), b""):
+        end = line
+        while len(end) > _ROW_LIMIT and not end.endswith(b"\n"):
+            end = file.readline(_ROW_LIMIT + 1)
+        yield line
 
-    file: BinaryIO
-    number: int = 0
-    # How many of them were no UTF-8.
-    garbled: int = 0
+
+# Line, cells, problem and source of a row.
+_Parsed = tuple[int, list[str], str | None, bytes]
+
+
+class _RowTooLong(Exception):
+    pass
+
+
+@dataclass(slots=True)
+class _RowLines:
+    """Lines as text for the reader of CSV, which takes as many as make a row. Those are kept as they were. Raises
+    _RowTooLong."""
+
+    source: Iterator[bytes]
+    # Of the line that was read last.
+    number: int
+    row: list[bytes] = field(default_factory=list)
+    again: list[bytes] = field(default_factory=list)
+    size: int = 0
+    garbled: bool = False
+
+    def begin_row(self) -> None:
+        self.row.clear()
+        self.size = 0
+        self.garbled = False
+
+    def go_back(self) -> None:
+        """Let the next reader begin with the last line of the row."""
+        self.again.append(self.row.pop())
+        self.number -= 1
 
     def __iter__(self) -> Iterator[str]:
-        while line := self.file.readline(_LINE_LIMIT):
-            while not line.endswith(b"\n") and (rest := self.file.readline(_LINE_LIMIT)):
-                if rest.endswith(b"\n"):
-                    line += b"\n"  # what was too long is refused, whatever came after
+        again, self.again = self.again, []
+        for line in chain(again, self.source):
             self.number += 1
+            self.row.append(line)
+            self.size += len(line)
+            if self.size > _ROW_LIMIT:
+                raise _RowTooLong
             try:
-                yield line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+                text = line.decode()
             except UnicodeDecodeError:
-                self.garbled += 1
-                yield line.decode(errors="replace")
+                self.garbled = True
+                text = line.decode(errors="replace")
+            yield text
 
 
 @dataclass(slots=True)
@@ -78,16 +123,25 @@ class CsvFile:
     # Kinds of the traits that the application knows: their columns are read alike.
     known: Mapping[str, Kind]
     columns: list[Column] = field(init=False)
-    _delimiter: str = field(init=False)
+    delimiter: str = field(init=False)
+    # The header as it stands in the file.
+    header: bytes = field(init=False)
+    # Where the rows below it begin, and the lines before them.
+    _body_at: int = field(init=False)
+    _lines_before: int = field(init=False)
 
     def __post_init__(self) -> None:
-        lines = _Lines(self.file)
-        header = next(iter(lines), "")
-        if lines.garbled:
-            raise UnreadableFile("The file is not in UTF-8. Save it as “CSV UTF-8”.")
-        self._delimiter = max(",;\t", key=header.count)
         self.file.seek(0)
-        cells = next((cells for _, cells, _ in self._cells()), [])
+        begin = self.file.read(_ROW_LIMIT)
+        start = len(_BOM) if begin.startswith(_BOM) else 0
+        self.delimiter = max(",;\t", key=begin.partition(b"\n")[0].decode(errors="replace").count)
+        nothing: _Parsed = (1, [], None, b"")
+        _, cells, problem, self.header = next(self._parsed(start, 0), nothing)
+        if problem == _NOT_CSV_UTF8:
+            raise UnreadableFile("The file is not in UTF-8. Save it as “CSV UTF-8”.")
+        if problem:
+            raise UnreadableFile(f"The header can't be read. {problem}")
+        self._body_at, self._lines_before = start + len(self.header), self.header.count(b"\n")
         self.columns = [_column(cell, place) for place, cell in enumerate(cells, 1)]
         names = [(column.is_trait, column.name) for column in self.columns]
         twice = {name for name in names if names.count(name) > 1}
@@ -98,20 +152,18 @@ class CsvFile:
         self._find_kinds()
 
     def rows(self) -> Iterator[Row]:
-        for line, cells, problem in self._body():
-            yield Row(line, self._document(cells) if problem is None else None, problem, tuple(cells))
+        for line, cells, problem, source in self._body():
+            yield Row(line, self._document(cells) if problem is None else None, problem, source)
 
-    def _body(self) -> Iterator[tuple[int, list[str], str | None]]:
-        """Line, cells and problem of each row below the header."""
-        self.file.seek(0)
-        for number, (line, cells, problem) in enumerate(self._cells()):
-            if number and cells:
-                yield line, cells, problem or self._problem(cells)
-
-    def _problem(self, cells: list[str]) -> str | None:
-        if len(cells) > len(self.columns):
-            return f"The row has {len(cells)} cells, and the header {len(self.columns)}."
-        return _TOO_LONG if sum(map(len, cells)) > BODY_LIMIT else None
+    def _body(self) -> Iterator[_Parsed]:
+        """Each row below the header."""
+        columns = len(self.columns)
+        for row in self._parsed(self._body_at, self._lines_before):
+            line, cells, problem, source = row
+            if problem is None and len(cells) > columns:
+                yield line, [], f"The row has {len(cells)} cells, and the header {columns}.", source
+            else:
+                yield row
 
     def _document(self, cells: list[str]) -> dict[str, object]:
         document: dict[str, object] = {}
@@ -126,21 +178,45 @@ class CsvFile:
         document["traits"] = traits
         return document
 
-    def _cells(self) -> Iterator[tuple[int, list[str], str | None]]:
-        """Line, cells and problem of each row, the header first."""
-        lines = _Lines(self.file)
-        reader = csv.reader(lines, delimiter=self._delimiter)
+    def _parsed(self, place: int, lines_before: int) -> Iterator[_Parsed]:
+        """Each row from a place in the file on. No line is passed over in silence, however quotation marks stand: where
+        they lead astray, only the line on which that began is refused."""
+        self.file.seek(place)
+        lines = _RowLines(_lines(self.file), lines_before)
         while True:
-            start, garbled = lines.number + 1, lines.garbled
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
             try:
-                cells = next(reader)
+                while True:
+                    lines.begin_row()
+                    cells = next(reader)
+                    if cells:
+                        row = lines.row
+                        source = row[0] if len(row) == 1 else b"".join(row)
+                        yield lines.number - len(row) + 1, cells, _NOT_CSV_UTF8 if lines.garbled else None, source
             except StopIteration:
                 return
-            except csv.Error:  # a cell of more than 128 KiB
-                yield start, [""], "A cell is too long, or its quotation mark is never closed."
+            except (csv.Error, _RowTooLong) as error:
+                yield from self._astray(lines, error)
+
+    def _astray(self, lines: _RowLines, error: Exception) -> Iterator[_Parsed]:
+        """The rows in lines of which the first began what is no row."""
+        first, number = lines.row[0][:_ROW_LIMIT], lines.number - len(lines.row) + 1
+        if len(lines.row) == 1:
+            yield number, [], _reason(error), first
+            return
+        yield number, [], _CLOSED_TOO_LATE if isinstance(error, _RowTooLong) else _UNCLOSED, first
+        # A quotation mark that one of these opens goes astray as the first did, from line to line, up to the last. So
+        # each is read alone, and the time stays in proportion to the length of the file.
+        lines.go_back()
+        for place, line in enumerate(lines.row[1:], 1):
+            text = line.decode(errors="replace")
+            try:
+                cells = next(csv.reader([text], delimiter=self.delimiter, strict=True))
+            except csv.Error as own:
+                yield number + place, [], _reason(own), line
                 continue
-            problem = None if lines.garbled == garbled else "The row is not in UTF-8. Save the file as “CSV UTF-8”."
-            yield start, cells, problem
+            if cells:
+                yield number + place, cells, _NOT_CSV_UTF8 if _is_garbled(line) else None, line
 
     def _find_kinds(self) -> None:
         """Decide how to read each column: as the application knows its trait, else as numbers or booleans when every
@@ -150,7 +226,7 @@ class CsvFile:
             for place, column in enumerate(self.columns)
             if column.is_trait and column.name not in self.known
         }
-        for _, cells, problem in self._body():
+        for _, cells, problem, _ in self._body():
             if not possible:
                 break
             if problem is not None:
@@ -166,6 +242,23 @@ class CsvFile:
             # Text is text, and of dates the door knows what is declared.
             kind = kind if kind in _READ_AS else None
             self.columns[place] = Column(column.header, column.name, column.is_trait, kind)
+
+
+def _reason(error: Exception) -> str:
+    """Why a single line is no row."""
+    if isinstance(error, _RowTooLong):
+        return _TOO_LONG
+    if "unexpected end of data" in str(error):
+        return _UNCLOSED
+    return _STRAY_RETURN if "new-line character" in str(error) else _STRAY_QUOTE
+
+
+def _is_garbled(source: bytes) -> bool:
+    try:
+        source.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 @functools.lru_cache(2_000)  # most numbers are small and come again
@@ -195,28 +288,21 @@ class JsonLines:
 
     def rows(self) -> Iterator[Row]:
         self.file.seek(0)
-        lines = _Lines(self.file)
-        garbled = 0
-        for text in lines:
-            line = text.strip()
-            if not line:
-                continue
-            if lines.garbled > garbled:
-                garbled = lines.garbled
-                yield Row(lines.number, None, "The row is not in UTF-8.", (line[:BODY_LIMIT],))
-            elif len(line.encode()) > BODY_LIMIT:
-                yield Row(lines.number, None, _TOO_LONG, (line[:BODY_LIMIT],))
-            else:
-                yield self._row(lines.number, line)
+        for number, source in enumerate(_lines(self.file), 1):
+            line = source.strip()
+            if line and line != _BOM:
+                yield self._row(number, line)
 
-    def _row(self, number: int, line: str) -> Row:
+    def _row(self, number: int, line: bytes) -> Row:
+        if len(line) > BODY_LIMIT:
+            return Row(number, None, _TOO_LONG, line[:BODY_LIMIT])
         try:
-            document = read_json(line.encode())
+            document = read_json(line)
         except Refused as refused:
-            return Row(number, None, refused.message, (line,))
+            return Row(number, None, _NOT_UTF8 if _is_garbled(line) else refused.message, line)
         if isinstance(document, dict):
             document.pop(REFUSED, None)
-        return Row(number, document, None, (line,))
+        return Row(number, document, None, line)
 
 
 UserFile = CsvFile | JsonLines
@@ -236,22 +322,46 @@ def read_users(file: BinaryIO, name: str, known: Mapping[str, Kind]) -> UserFile
 
 
 class RefusedRows:
-    """Writes the rows of a file that were refused, in its own format, each with the reason."""
+    """Writes the rows of a file that were refused as they stood in it, each with the reason before it. What is wrong
+    can be mended there, and the file be imported as it is."""
 
     def __init__(self, file: IO[str], users: UserFile) -> None:
         self._file = file
-        self._columns = None
-        if isinstance(users, CsvFile):
-            self._columns = [column.header for column in users.columns if column.name != REFUSED]
-            self._kept = [place for place, column in enumerate(users.columns) if column.name != REFUSED]
-            self._writer = csv.writer(file)
-            self._writer.writerow([*self._columns, REFUSED])
+        self._csv = users if isinstance(users, CsvFile) else None
+        if self._csv is not None:
+            self._file.write(_csv_with_reason(self._csv, self._csv.header, REFUSED))
 
     def add(self, row: Row, reason: str) -> None:
         why = f"line {row.line}: {reason}"
-        if self._columns is not None:
-            cells = [row.cells[place] if place < len(row.cells) else "" for place in self._kept]
-            self._writer.writerow([*cells, why])
-            return
-        source = row.document if isinstance(row.document, dict) else {"row": row.cells[0]}
-        self._file.write(json.dumps({REFUSED: why, **source}, ensure_ascii=False) + "\n")
+        if self._csv is not None:
+            self._file.write(_csv_with_reason(self._csv, row.source, why))
+        else:
+            self._file.write(_json_with_reason(row.source, why))
+
+
+def _csv_with_reason(users: CsvFile, source: bytes, why: str) -> str:
+    text = _text(source)
+    delimiter = re.escape(users.delimiter)
+    if users.columns[0].name == REFUSED:
+        text = re.sub(rf'\A(?:"(?:[^"]|"")*"|[^"{delimiter}]*){delimiter}', "", text)
+    why = why.replace('"', '""')
+    return f'"{why}"{users.delimiter}{text}\r\n'
+
+
+# A reason from before: the first member of an object.
+_JSON_REASON = re.compile(rf'\s*"{re.escape(REFUSED)}"\s*:\s*"(?:[^"\\]|\\.)*"\s*,?')
+
+
+def _json_with_reason(source: bytes, why: str) -> str:
+    text = _text(source)
+    if not text.startswith("{"):
+        return json.dumps({REFUSED: why, "row": text}) + "\n"
+    # Not by way of a document, which may hold what can be read and not be written: lone surrogates, infinity.
+    rest = text[1:]
+    rest = rest[found.end() :] if (found := _JSON_REASON.match(rest)) else rest
+    separator = "" if rest.lstrip().startswith("}") else ", "
+    return f'{{"{REFUSED}": {json.dumps(why, ensure_ascii=False)}{separator}{rest.lstrip()}\n'
+
+
+def _text(source: bytes) -> str:
+    return source.removeprefix(_BOM).decode(errors="replace").rstrip("\r\n")

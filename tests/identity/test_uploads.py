@@ -61,8 +61,9 @@ def test_a_file_is_imported_and_then_forgotten(acme: Application) -> None:
     assert done.position == done.size == len(CSV)
     assert not done.parts.of_file().exists()
     refused = b"".join(uploads.refused_rows(done)).decode()
-    assert refused.splitlines()[0] == "id,email,plan,seats,$refused"
-    assert refused.splitlines()[1].startswith("null,,pro,1,line 4: ")
+    assert refused.splitlines()[0] == '"$refused",id,email,plan,seats'
+    assert refused.splitlines()[1].startswith('"line 4: ')
+    assert refused.splitlines()[1].endswith('",null,,pro,1')
 
 
 def test_json_lines_are_told_by_their_name(acme: Application) -> None:
