@@ -4,6 +4,7 @@ import csv
 import functools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from identity.payloads import BODY_LIMIT, Refused, read_json
-from identity.values import Kind, convert, kind_of
+from identity.values import UNSTORABLE, Kind, convert, kind_of
 
 # Where a file of refused rows says why; whoever mends the file and imports it again need not take it out.
 REFUSED = "$refused"
-_ID_COLUMNS = ("id", "userId", "user_id")
+_ID_COLUMNS = ("id", "userid", "user_id")  # in any case
 _PROFILE_COLUMNS = ("email", "name", "timestamp")
+# No fewer than an application may have traits, and what else a call says.
+COLUMNS_LIMIT = 512
+_SHOWN = 60
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 # What cells become where nothing is lost; else they stay text.
@@ -142,11 +146,13 @@ class CsvFile:
         if problem:
             raise UnreadableFile(f"The header can't be read. {problem}")
         self._body_at, self._lines_before = start + len(self.header), self.header.count(b"\n")
+        if len(cells) > COLUMNS_LIMIT:
+            raise UnreadableFile(f"The header has {len(cells):,} columns; it may have {COLUMNS_LIMIT}.")
         self.columns = [_column(cell, place) for place, cell in enumerate(cells, 1)]
-        names = [(column.is_trait, column.name) for column in self.columns]
-        twice = {name for name in names if names.count(name) > 1}
+        names = Counter((column.is_trait, column.name) for column in self.columns if column.name != REFUSED)
+        twice = [name for (_, name), times in names.items() if times > 1]
         if twice:
-            raise UnreadableFile(f"The column “{min(twice)[1]}” stands twice in the header.")
+            raise UnreadableFile(f"The column “{_shown(twice[0])}” stands twice in the header.")
         if (False, "id") not in names:
             raise UnreadableFile("The header has no column “id”.")
         self._find_kinds()
@@ -244,6 +250,10 @@ class CsvFile:
             self.columns[place] = Column(column.header, column.name, column.is_trait, kind)
 
 
+def _shown(name: str) -> str:
+    return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
+
+
 def _reason(error: Exception) -> str:
     """Why a single line is no row."""
     if isinstance(error, _RowTooLong):
@@ -273,10 +283,12 @@ def _column(header: str, place: int) -> Column:
     name = header.strip()
     if not name:
         raise UnreadableFile(f"Column {place} has no name in the header.")
-    if name in _ID_COLUMNS:
+    if UNSTORABLE.search(name):  # as in UTF-16 without a mark of it
+        raise UnreadableFile(f"The name of column {place} has NUL characters. Save the file as “CSV UTF-8”.")
+    if name.lower() in _ID_COLUMNS:
         return Column(header, "id", is_trait=False)
-    if name in _PROFILE_COLUMNS or name == REFUSED:
-        return Column(header, name, is_trait=False)
+    if name.lower() in _PROFILE_COLUMNS or name == REFUSED:
+        return Column(header, name.lower(), is_trait=False)
     return Column(header, name.removeprefix("traits."), is_trait=True)
 
 

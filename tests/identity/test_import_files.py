@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.import_files import REFUSED, CsvFile, RefusedRows, UnreadableFile, read_users
+from identity.import_files import COLUMNS_LIMIT, REFUSED, CsvFile, RefusedRows, UnreadableFile, read_users
+from identity.models.trait import TRAITS_PER_APPLICATION
 from identity.payloads import BODY_LIMIT
-from identity.values import Kind
+from identity.values import UNSTORABLE, Kind
 
 
 def read(body: bytes, name: str = "users.csv", known: Mapping[str, Kind] | None = None) -> list[object]:
@@ -60,6 +61,13 @@ CSV: dict[str, tuple[bytes, list[object]]] = {
     "only a header": (b"id,plan\n", []),
     "NUL": (b"id,plan\nu1,a\0b\n", [user(plan="a\0b")]),
     "Umlaute": ("id,städte\nu1,Köln\n".encode(), [user(städte="Köln")]),
+    "names in any case": (
+        b"User_ID,Email,NAME,Plan\nu1,a,b,c\n",
+        [{"id": "u1", "email": "a", "name": "b", "traits": {"Plan": "c"}}],
+    ),
+    "an id in capitals": (b"ID,TimeStamp\nu1,x\n", [{"id": "u1", "timestamp": "x", "traits": {}}]),
+    "a trait by its full name in its case": (b"userid,traits.Email\nu1,x\n", [user(Email="x")]),
+    "reasons from before, twice": (b"$refused,id,$refused\nno,u1,no\n", [user()]),
     "reasons from before": (b"id,plan,$refused\nu1,pro,line 2: no\n", [user(plan="pro")]),
 }
 
@@ -206,6 +214,16 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "a name twice": (b"id,plan,plan\n", "The column “plan” stands twice"),
     "a name twice in two ways": (b"id,plan,traits.plan\n", "The column “plan” stands twice"),
     "the id twice": (b"id,userId\n", "The column “id” stands twice"),
+    "the id twice in two cases": (b"ID,id\n", "The column “id” stands twice"),
+    "a long name twice": (
+        b"id," + b"x" * 9_000 + b"," + b"x" * 9_000,
+        "The column “x{60}…” stands twice in the header.$",
+    ),
+    "far too many columns": (b"id," + b"x," * 30_000, "The header has 30,002 columns; it may have 512.$"),
+    "a header that is too long": (b"id," + b"x" * 70_000, "The header can't be read. The row has more than 64 KiB.$"),
+    "a header that is never closed": (b'id,"x\n', "The header can't be read. Its quotation mark is never closed.$"),
+    "NUL in the header": (b"id,a\0b\n", "The name of column 2 has NUL characters."),
+    "UTF-16 without a mark": ("id,plan\n".encode("utf-16-le"), "The name of column 1 has NUL characters."),
     "a column without a name": (b"id,,plan\n", "Column 2 has no name"),
     "no UTF-8": ("id,plan\nu1,x\n".encode("utf-16"), "The file is not in UTF-8."),
     "a header in Latin-1": (b"id,st\xe4dte\n", "The file is not in UTF-8."),
@@ -214,8 +232,14 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize(("body", "message"), UNREADABLE.values(), ids=UNREADABLE)
 def test_a_file_that_says_nothing_of_users_is_refused(body: bytes, message: str) -> None:
-    with pytest.raises(UnreadableFile, match=message):
+    with pytest.raises(UnreadableFile, match=message) as raised:
         read(body)
+    assert len(str(raised.value)) <= 300
+    assert not UNSTORABLE.search(str(raised.value))
+
+
+def test_a_header_can_name_all_traits_that_an_application_may_have() -> None:
+    assert TRAITS_PER_APPLICATION + len(("id", "email", "name", "timestamp", REFUSED)) <= COLUMNS_LIMIT
 
 
 JSON: dict[str, tuple[bytes, list[object]]] = {
