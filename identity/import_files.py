@@ -5,7 +5,7 @@ import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -27,6 +27,8 @@ _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 _READ_AS = frozenset((Kind.NUMBER, Kind.BOOLEAN))
 # Of a row, with the end of its last line. What is longer is refused, and no more of it than this is kept.
 _ROW_LIMIT = BODY_LIMIT + len("\r\n")
+# After as much at most, whoever wants reading to end is asked.
+_CHECKED_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _TOO_LONG = f"The row has more than {BODY_LIMIT // 1024} KiB."
 _NOT_UTF8 = "The row is not in UTF-8."
@@ -63,11 +65,21 @@ class Column:
     kind: Kind | None = None
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def nothing() -> None:
+    """What is called on the way where nobody wants reading to end."""
+
+
+def _lines(file: BinaryIO, check: Callable[[], None]) -> Iterator[bytes]:
     """The lines from where the file stands. One that is longer than a row may be is cut, and still longer than that."""
+    size = 0
     for line in iter(functools.partial(file.readline, _ROW_LIMIT + 1), b""):
+        size += len(line)
+        if size >= _CHECKED_BYTES:
+            size = 0
+            check()
         end = line
         while len(end) > _ROW_LIMIT and not end.endswith(b"\n"):
+            check()
             end = file.readline(_ROW_LIMIT + 1)
         yield line
 
@@ -126,6 +138,8 @@ class CsvFile:
     file: BinaryIO
     # Kinds of the traits that the application knows: their columns are read alike.
     known: Mapping[str, Kind]
+    # Called now and then while the file is read; what it raises ends the reading.
+    check: Callable[[], None] = nothing
     columns: list[Column] = field(init=False)
     delimiter: str = field(init=False)
     # The header as it stands in the file.
@@ -188,7 +202,7 @@ class CsvFile:
         """Each row from a place in the file on. No line is passed over in silence, however quotation marks stand: where
         they lead astray, only the line on which that began is refused."""
         self.file.seek(place)
-        lines = _RowLines(_lines(self.file), lines_before)
+        lines = _RowLines(_lines(self.file, self.check), lines_before)
         while True:
             reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
             try:
@@ -238,7 +252,8 @@ class CsvFile:
             if problem is not None:
                 continue
             for place in [place for place in possible if place < len(cells)]:
-                possible[place] &= _could_be(cells[place])
+                cell = cells[place]
+                possible[place] &= _short_could_be(cell) if len(cell) <= _SHORT else _could_be(cell)
                 if not possible[place]:
                     del possible[place]
         for place, column in enumerate(self.columns):
@@ -271,12 +286,16 @@ def _is_garbled(source: bytes) -> bool:
     return False
 
 
-@functools.lru_cache(2_000)  # most numbers are small and come again
 def _could_be(cell: str) -> frozenset[Kind]:
     """The kinds that a cell can be read as: one at most, or all where it is empty."""
     if not cell or cell.isspace():
         return _READ_AS
     return frozenset(kind for kind in _READ_AS if kind_of(convert(cell, kind)) is kind)
+
+
+# Most numbers are short and come again.
+_SHORT = 50
+_short_could_be = functools.lru_cache(2_000)(_could_be)
 
 
 def _column(header: str, place: int) -> Column:
@@ -297,10 +316,11 @@ class JsonLines:
     """A file with the body of an identify call, ours or Segment's, in each line."""
 
     file: BinaryIO
+    check: Callable[[], None] = nothing
 
     def rows(self) -> Iterator[Row]:
         self.file.seek(0)
-        for number, source in enumerate(_lines(self.file), 1):
+        for number, source in enumerate(_lines(self.file, self.check), 1):
             line = source.strip()
             if line and line != _BOM:
                 yield self._row(number, line)
@@ -320,17 +340,18 @@ class JsonLines:
 UserFile = CsvFile | JsonLines
 
 
-def read_users(file: BinaryIO, name: str, known: Mapping[str, Kind]) -> UserFile:
-    """The reader for a file: told by the end of its name, else by how it begins. Raises UnreadableFile."""
+def read_users(file: BinaryIO, name: str, known: Mapping[str, Kind], check: Callable[[], None] = nothing) -> UserFile:
+    """The reader for a file: told by the end of its name, else by how it begins. Raises UnreadableFile. `check` is
+    called now and then, here and while the rows are read, by whichever thread reads them; it may raise to end that."""
     suffix = Path(name).suffix.lower()
     file.seek(0)
-    start = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = file.read(BODY_LIMIT).removeprefix(_BOM).lstrip()
     file.seek(0)
     if not start:
         raise UnreadableFile("The file is empty.")
     if suffix in _JSON_SUFFIXES or (suffix not in _CSV_SUFFIXES and start.startswith(b"{")):
-        return JsonLines(file)
-    return CsvFile(file, known)
+        return JsonLines(file, check)
+    return CsvFile(file, known, check)
 
 
 class RefusedRows:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from identity import import_files
 from identity.import_files import COLUMNS_LIMIT, REFUSED, CsvFile, RefusedRows, UnreadableFile, read_users
 from identity.models.trait import TRAITS_PER_APPLICATION
 from identity.payloads import BODY_LIMIT
@@ -347,6 +348,48 @@ def test_a_refused_line_of_json_is_written_as_it_stood(line: bytes, refused: byt
         (once,), (again,) = read(line, "users.jsonl"), read(refused, "users.jsonl")
         once = {key: value for key, value in once.items() if key != REFUSED} if isinstance(once, dict) else once
         assert again == once
+
+
+def test_long_cells_are_not_remembered() -> None:
+    body = io.BytesIO(b"id,n\n" + b"".join(b"u,%s\n" % (b" " * (3_000 + n)) for n in range(500)))
+    tracemalloc.start()
+    read_users(body, "users.csv", {})
+    remaining, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert remaining < 200_000
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("users.csv", b"u1,1\n"),
+        ("users.jsonl", b'{"id": "u1"}\n'),
+        ("users.csv", b"\n"),
+        ("users.csv", b"x"),
+        ("users.csv", b"u1,1" + b" " * 60_000 + b"\n"),
+    ],
+)
+def test_reading_can_be_ended(name: str, line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_files, "_CHECKED_BYTES", 50_000)
+
+    class Ended(Exception):
+        pass
+
+    def end() -> None:
+        calls.append(file.tell())
+        if ends:
+            raise Ended
+
+    header = b"id,n\n" if name == "users.csv" else b""
+    file = io.BytesIO(header + line * (300_000 // len(line)))
+    calls: list[int] = []
+    ends = True
+    with pytest.raises(Ended):
+        list(read_users(file, name, {}, end).rows())
+    assert calls[0] < 150_000
+    calls, ends = [], False
+    list(read_users(file, name, {}, end).rows())
+    assert len(calls) >= 4  # each time that the file is read
 
 
 def test_a_large_file_takes_little_memory() -> None:
