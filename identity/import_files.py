@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import io
 import json
 import re
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from identity.payloads import BODY_LIMIT, Refused, read_json
 from identity.values import UNSTORABLE, Kind, convert, kind_of
@@ -29,6 +30,12 @@ _READ_AS = frozenset((Kind.NUMBER, Kind.BOOLEAN))
 _ROW_LIMIT = BODY_LIMIT + len("\r\n")
 # After as much at most, whoever wants reading to end is asked.
 _CHECKED_BYTES = 1024 * 1024
+# What may stand before the header: blank lines, and the separator as Excel has it.
+_BEFORE_HEADER = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:[ \t\r]*\n)*(?:\"?sep=(?P<separator>[,;|\t])\"?[ \t\r]*\n(?:[ \t\r]*\n)*)?"
+)
+# Of a list of users, or an object over many lines.
+_ONE_DOCUMENT = re.compile(rb"\[\s*\{|[\[{][ \t]*[\r\n]")
 _BOM = b"\xef\xbb\xbf"
 _TOO_LONG = f"The row has more than {BODY_LIMIT // 1024} KiB."
 _NOT_UTF8 = "The row is not in UTF-8."
@@ -144,6 +151,7 @@ class CsvFile:
     delimiter: str = field(init=False)
     # The header as it stands in the file.
     header: bytes = field(init=False)
+    separator_line: bytes = field(init=False)
     # Where the rows below it begin, and the lines before them.
     _body_at: int = field(init=False)
     _lines_before: int = field(init=False)
@@ -151,15 +159,20 @@ class CsvFile:
     def __post_init__(self) -> None:
         self.file.seek(0)
         begin = self.file.read(_ROW_LIMIT)
-        start = len(_BOM) if begin.startswith(_BOM) else 0
-        self.delimiter = max(",;\t", key=begin.partition(b"\n")[0].decode(errors="replace").count)
+        before = _BEFORE_HEADER.match(begin)
+        start = before.end() if before else 0
+        separator = before["separator"] if before else None
+        self.delimiter = separator.decode() if separator else _delimiter(begin[start:])
+        # Refused rows are read again as the file was.
+        self.separator_line = b"sep=%b\r\n" % separator if separator else b""
+        lines_before = begin.count(b"\n", 0, start)
         nothing: _Parsed = (1, [], None, b"")
-        _, cells, problem, self.header = next(self._parsed(start, 0), nothing)
+        _, cells, problem, self.header = next(self._parsed(start, lines_before), nothing)
         if problem == _NOT_CSV_UTF8:
             raise UnreadableFile("The file is not in UTF-8. Save it as “CSV UTF-8”.")
         if problem:
             raise UnreadableFile(f"The header can't be read. {problem}")
-        self._body_at, self._lines_before = start + len(self.header), self.header.count(b"\n")
+        self._body_at, self._lines_before = start + len(self.header), lines_before + self.header.count(b"\n")
         if len(cells) > COLUMNS_LIMIT:
             raise UnreadableFile(f"The header has {len(cells):,} columns; it may have {COLUMNS_LIMIT}.")
         self.columns = [_column(cell, place) for place, cell in enumerate(cells, 1)]
@@ -265,6 +278,12 @@ class CsvFile:
             self.columns[place] = Column(column.header, column.name, column.is_trait, kind)
 
 
+def _delimiter(begin: bytes) -> str:
+    """What separates the columns of the header that a file begins with."""
+    outside_quotes = b"".join(begin.split(b'"')[::2])
+    return max(",;\t|", key=outside_quotes.partition(b"\n")[0].decode(errors="replace").count)
+
+
 def _shown(name: str) -> str:
     return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
 
@@ -340,6 +359,28 @@ class JsonLines:
 UserFile = CsvFile | JsonLines
 
 
+class _ReturnsAsNewlines(io.RawIOBase):
+    """A file whose lines end with a carriage return, as old programs on the Mac write them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        content = self._file.read(len(view)).replace(b"\r", b"\n")
+        view[: len(content)] = content
+        return len(content)
+
+
 def read_users(file: BinaryIO, name: str, known: Mapping[str, Kind], check: Callable[[], None] = nothing) -> UserFile:
     """The reader for a file: told by the end of its name, else by how it begins. Raises UnreadableFile. `check` is
     called now and then, here and while the rows are read, by whichever thread reads them; it may raise to end that."""
@@ -349,7 +390,11 @@ def read_users(file: BinaryIO, name: str, known: Mapping[str, Kind], check: Call
     file.seek(0)
     if not start:
         raise UnreadableFile("The file is empty.")
-    if suffix in _JSON_SUFFIXES or (suffix not in _CSV_SUFFIXES and start.startswith(b"{")):
+    if b"\r" in start and b"\n" not in start:
+        file = io.BufferedReader(_ReturnsAsNewlines(file))
+    if suffix in _JSON_SUFFIXES or (suffix not in _CSV_SUFFIXES and start.startswith((b"{", b"[{", b"[\n", b"[\r"))):
+        if _ONE_DOCUMENT.match(start):
+            raise UnreadableFile("The file must have one JSON object in each line, not all in one document.")
         return JsonLines(file, check)
     return CsvFile(file, known, check)
 
@@ -362,6 +407,7 @@ class RefusedRows:
         self._file = file
         self._csv = users if isinstance(users, CsvFile) else None
         if self._csv is not None:
+            self._file.write(self._csv.separator_line.decode())
             self._file.write(_csv_with_reason(self._csv, self._csv.header, REFUSED))
 
     def add(self, row: Row, reason: str) -> None:

@@ -33,6 +33,21 @@ CSV: dict[str, tuple[bytes, list[object]]] = {
     "commas": (b"id,plan\nu1,pro\n", [user(plan="pro")]),
     "semicolons": (b"id;plan\nu1;a,b\n", [user(plan="a,b")]),
     "tabs": (b"id\tplan\nu1\ta,b;c\n", [user(plan="a,b;c")]),
+    "vertical bars": (b"id|plan\nu1|a,b\n", [user(plan="a,b")]),
+    "commas in a quoted name": (b'id;"a, b, c"\nu1;x\n', [user(**{"a, b, c": "x"})]),
+    "Excel's separator": (b"sep=;\r\nid;a,b,c\r\nu1;x\r\n", [user(**{"a,b,c": "x"})]),
+    "a separator and a BOM": (
+        b"\xef\xbb\xbfsep=;\n\nid;a\nu1;x\nu2;y;z\n",
+        [user(a="x"), (5, "The row has 3 cells, and the header 2.")],
+    ),
+    "blank lines first": (
+        b"\n \r\nid,plan\nu1,pro\nu2,b,c\n",
+        [user(plan="pro"), (5, "The row has 3 cells, and the header 2.")],
+    ),
+    "carriage returns only": (
+        b'\xef\xbb\xbfid,plan\ru1,pro\r\ru2,"a\rb"\ru3',
+        [user(plan="pro"), user("u2", plan="a\nb"), user("u3")],
+    ),
     "a BOM": (b"\xef\xbb\xbfid,plan\nu1,pro\n", [user(plan="pro")]),
     "CRLF": (b"id,plan\r\nu1,pro\r\n", [user(plan="pro")]),
     "no newline at the end": (b"id,plan\nu1,pro", [user(plan="pro")]),
@@ -243,10 +258,27 @@ def test_a_header_can_name_all_traits_that_an_application_may_have() -> None:
     assert TRAITS_PER_APPLICATION + len(("id", "email", "name", "timestamp", REFUSED)) <= COLUMNS_LIMIT
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[\n  {"id": "u1"},\n  {"id": "u2"}\n]\n',
+        b'[{"id": "u1"}, {"id": "u2"}]',
+        b'[\r\n{"id": "u1"}\r\n]',
+        b'{\n  "id": "u1"\n}\n',
+        b'\xef\xbb\xbf {\r  "id": "u1"\r}',
+    ],
+)
+@pytest.mark.parametrize("name", ["users.json", "users"])
+def test_json_over_many_lines_is_refused(body: bytes, name: str) -> None:
+    with pytest.raises(UnreadableFile, match="one JSON object in each line"):
+        read(body, name)
+
+
 JSON: dict[str, tuple[bytes, list[object]]] = {
     "a line each": (b'{"id": "u1"}\n{"id": "u2"}\n', [{"id": "u1"}, {"id": "u2"}]),
     "CRLF, blanks and no end": (b'{"id": "u1"}\r\n\r\n \n{"id": "u2"}', [{"id": "u1"}, {"id": "u2"}]),
     "a BOM": (b'\xef\xbb\xbf{"id": "u1"}\n', [{"id": "u1"}]),
+    "carriage returns only": (b'{"id": "u1"}\r{"id": "u2"}\r', [{"id": "u1"}, {"id": "u2"}]),
     "reasons from before": (b'{"$refused": "line 1: no", "id": "u1"}\n', [{"id": "u1"}]),
     "no object": (b"[1]\n2\n", [[1], 2]),
     "no JSON": (b'{"id": "u1"\n{"id": "u2"}\n', [(1, "The body is not valid JSON in UTF-8."), {"id": "u2"}]),
@@ -287,13 +319,14 @@ def refuse_all(body: bytes, name: str) -> str:
         b"id,plan\nu1,a\nu2,b,c\n",
         b'\xef\xbb\xbfid;"plan"\r\nu1;"a\r\nb"\r\nu2;"b\r\n',
         b"id\tplan\nu1\ta\nu2\t\0\r\0",
+        b'sep=|\n\nid|"a,b"|c,d\nu1|a\nu2|"b\n',
     ],
 )
 def test_refused_rows_can_be_mended_and_read_again(body: bytes) -> None:
     first, second = read(body)
     text = refuse_all(body, "users.csv")
     assert text.endswith(body.splitlines(keepends=True)[-1].decode().rstrip("\r\n") + "\r\n")
-    assert "line 2: no" in text
+    assert ': no"' in text
     again = read(text.encode())
     assert again[0] == first
     assert isinstance(second, tuple)
