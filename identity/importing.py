@@ -15,8 +15,9 @@ from identity.models import Application
 from identity.payloads import CallWarning, Identify, Refused, parse_message
 from identity.values import Kind
 
-# Two such slices are in memory at once, of at most 64 KiB a row.
+# Two such slices are in memory at once. A slice ends with the row that passes either.
 USERS_AT_ONCE = 2_000
+BYTES_AT_ONCE = 4 * 1024 * 1024
 SWITCH_SECONDS = 0.0005
 # Of more kinds of warnings than this, made of keys that a file may invent, only the sum is kept.
 WARNINGS_KEPT = 200
@@ -61,19 +62,23 @@ def _next_slice(
     calls: list[Identify] = []
     called: list[Row] = []
     refused: list[tuple[Row, str]] = []
-    count = 0
+    count = size = 0
     for row in islice(rows, USERS_AT_ONCE):
         count += 1
+        size += len(row.source)
         try:
             call = None if row.problem else parse_message(row.document, now=now)
         except Refused as refusal:
-            refused.append((row, refusal.message))
-            continue
-        if row.problem:
-            refused.append((row, row.problem))
-        elif call:
-            calls.append(call)
-            called.append(row)
+            # Its document may take many times as much as its source.
+            refused.append((replace(row, document=None), refusal.message))
+        else:
+            if row.problem:
+                refused.append((row, row.problem))
+            elif call:
+                calls.append(call)
+                called.append(row)
+        if size >= BYTES_AT_ONCE:
+            break
     if not count:
         return None
     prepared = ingest.prepare(application_id, calls, known)

@@ -85,6 +85,11 @@ class TakenOver(Exception):
 def run(user_import: UserImport, *, must_stop: Callable[[], bool]) -> None:
     """Import an uploaded file from its beginning, and note on the way how far it has come. A file that can't be read is
     noted as its problem. Raises Stopped when `must_stop` says so, and TakenOver."""
+
+    def check() -> None:
+        if must_stop():
+            raise Stopped
+
     waiting = UserImport.objects.filter(pk=user_import.pk, finished_at=None)
     waiting.update(runs=F("runs") + 1, started_at=timezone.now())
     mine = waiting.filter(runs=waiting.values_list("runs", flat=True).first() or 0)
@@ -93,9 +98,9 @@ def run(user_import: UserImport, *, must_stop: Callable[[], bool]) -> None:
             file.write(content)
         columns, report, problem = [], Report(), ""
         try:
-            users = read_users(file, user_import.file_name, known_kinds(user_import.application))
+            users = read_users(file, user_import.file_name, known_kinds(user_import.application), check)
             columns = _columns(users)
-            report = _import(user_import, users, file, refused, columns, mine, must_stop)
+            report = _import(user_import, users, file, refused, columns, mine)
         except UnreadableFile as error:
             problem = _storable(str(error))[:PROBLEM_LENGTH]
         refused.seek(0)
@@ -119,7 +124,6 @@ def _import(
     refused: BinaryIO,
     columns: list[dict[str, str]],
     mine: QuerySet[UserImport],
-    must_stop: Callable[[], bool],
 ) -> Report:
     text = io.TextIOWrapper(refused, encoding="utf-8", newline="", write_through=True)
     out = RefusedRows(text, users)
@@ -127,8 +131,6 @@ def _import(
 
     def progress(report: Report) -> None:
         nonlocal noted_at
-        if must_stop():
-            raise Stopped
         if time.monotonic() - noted_at > NOTE_SECONDS:
             _note(mine, report, columns, position=min(file.tell(), user_import.size))
             noted_at = time.monotonic()

@@ -68,6 +68,28 @@ def test_one_slice_is_read_ahead_and_no_more(acme: Application) -> None:
     assert max(ahead) <= 2
 
 
+def test_a_slice_ends_early_where_its_rows_are_long(acme: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "USERS_AT_ONCE", 2_000)
+    monkeypatch.setattr(importing, "BYTES_AT_ONCE", 25_000)
+    sizes: list[int] = []
+    refused: list[Row] = []
+
+    def rows() -> Iterator[Row]:
+        for line in range(12):
+            yield Row(line, {"id": f"u{line}" if line % 2 else "null"}, None, b"x" * 10_000)
+
+    report = run(
+        acme,
+        rows(),
+        refuse=lambda row, reason: refused.append(row),
+        progress=lambda report: sizes.append(report.applied + report.refused),
+    )
+    assert sizes == [3, 6, 9, 12]
+    assert (report.applied, report.refused) == (6, 6)
+    assert [row.line for row in refused] == [0, 2, 4, 6, 8, 10]
+    assert [row.document for row in refused] == [None] * 6
+
+
 def test_only_what_is_written_counts_when_the_database_fails(acme: Application) -> None:
     reports: list[tuple[int, int]] = []
     inserts = 0
