@@ -100,7 +100,7 @@ def run(user_import: UserImport, *, must_stop: Callable[[], bool]) -> None:
         try:
             users = read_users(file, user_import.file_name, known_kinds(user_import.application), check)
             columns = _columns(users)
-            report = _import(user_import, users, file, refused, columns, mine)
+            report = _import(user_import, users, file, refused, columns, mine, check)
         except UnreadableFile as error:
             problem = _storable(str(error))[:PROBLEM_LENGTH]
         refused.seek(0)
@@ -124,6 +124,7 @@ def _import(
     refused: BinaryIO,
     columns: list[dict[str, str]],
     mine: QuerySet[UserImport],
+    check: Callable[[], None],
 ) -> Report:
     text = io.TextIOWrapper(refused, encoding="utf-8", newline="", write_through=True)
     out = RefusedRows(text, users)
@@ -131,6 +132,7 @@ def _import(
 
     def progress(report: Report) -> None:
         nonlocal noted_at
+        check()
         if time.monotonic() - noted_at > NOTE_SECONDS:
             _note(mine, report, columns, position=min(file.tell(), user_import.size))
             noted_at = time.monotonic()

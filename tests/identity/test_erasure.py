@@ -49,7 +49,7 @@ def test_late_rows_of_a_file_are_refused(api: Api, tmp_path: Path) -> None:
     file.write_text("id,plan\nnull,\nann,pro\nbob,free\n0,x\n")
     call_command("import_users", str(file), "--application", api.application.slug)
     refused = (tmp_path / "users.refused.csv").read_text().splitlines()
-    assert [line.split(",")[0] for line in refused] == ["id", "null", "ann", "0"]
+    assert [line.split(",")[-2] for line in refused] == ["id", "null", "ann", "0"]
     assert "This user was erased" in refused[2]
     assert api.stored().keys() == {"bob"}
 

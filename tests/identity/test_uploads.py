@@ -196,7 +196,6 @@ def test_an_import_is_no_visit(acme: Application) -> None:
         ('{"id": "a", "traits": {"\\u0000": 1}}\n', "u.jsonl"),
         ('{"id": "a", "traits": {"\\ud800": 1}}\n', "u.jsonl"),
         ('{"id": "a", "\\u0000": 1}\n', "u.jsonl"),
-        ("id,a\0b\na,1\n", "u.csv"),
     ],
 )
 def test_what_can_not_be_stored_is_only_a_warning(acme: Application, body: str, name: str) -> None:

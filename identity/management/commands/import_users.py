@@ -31,8 +31,8 @@ class Command(BaseCommand):
         # What is loaded by now stays: not to walk it with each collection makes the import quicker by a tenth.
         gc.freeze()
         refused = file.with_name(f"{file.stem}.refused{file.suffix}")
-        refused.unlink(missing_ok=True)  # of a run before this
         try:
+            refused.unlink(missing_ok=True)  # of a run before this
             with file.open("rb") as opened, RefusedFile(refused) as out:
                 users = read_users(opened, file.name, known_kinds(found))
                 report = run(found, users, opened, out)
