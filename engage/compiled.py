@@ -54,15 +54,19 @@ def compiled_segments(application_id: uuid.UUID) -> tuple[CompiledSegment, ...]:
 
 
 def _refreshed(application_id: uuid.UUID, known: tuple[CompiledSegment, ...]) -> tuple[CompiledSegment, ...]:
-    compiled = {(segment.id, segment.changed_at): segment for segment in known}
+    before = {segment.id: segment for segment in known}
     found = Segment.objects.filter(application_id=application_id)
-    versions = list(found.values_list("pk", "changed_at"))
-    for segment in found.filter(pk__in=[version[0] for version in versions if version not in compiled]):
-        compiled[segment.pk, segment.changed_at] = CompiledSegment(
-            segment.pk, segment.slug, segment.name, segment.changed_at, compile_rules(segment.parsed_rules)
-        )
-    # What is gone by now, or changed once more since it was listed, is for the next second.
-    return tuple(compiled[version] for version in versions if version in compiled)
+    versions = dict(found.values_list("pk", "changed_at"))
+    same = {pk: before[pk] for pk, at in versions.items() if pk in before and before[pk].changed_at == at}
+    # Whatever changes between the two queries is compiled as the second finds it.
+    new = {segment.pk: _compile(segment) for segment in found.filter(pk__in=versions.keys() - same.keys())}
+    compiled = same | new
+    return tuple(compiled[pk] for pk in versions if pk in compiled)
+
+
+def _compile(segment: Segment) -> CompiledSegment:
+    matches = compile_rules(segment.parsed_rules)
+    return CompiledSegment(segment.pk, segment.slug, segment.name, segment.changed_at, matches)
 
 
 def forget() -> None:

@@ -19,7 +19,6 @@ from engage.rules import InvalidRules, Rules
 from identity.models import Application
 
 VERSION = 1
-SEGMENTS_LIMIT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,6 @@ def parse(document: object) -> list[Entry]:
         raise InvalidDocument([DocumentError(None, None, "document", message)])
     if type(version) is not int or version != VERSION:
         raise InvalidDocument([DocumentError(None, None, "version", f"Only version {VERSION} can be read.")])
-    if len(found) > SEGMENTS_LIMIT:
-        message = f"A document has at most {SEGMENTS_LIMIT:,} segments."
-        raise InvalidDocument([DocumentError(None, None, "segments", message)])
     errors: list[DocumentError] = []
     entries = [_entry(raw, place, errors) for place, raw in enumerate(found)]
     seen: set[str] = set()
@@ -149,7 +145,8 @@ def import_segments(application: Application, entries: Sequence[Entry]) -> Impor
     """Create or replace segments by their slugs; those that a document leaves out stay. All or nothing: raises
     InvalidDocument when names collide, and IntegrityError when someone takes one at the same moment."""
     Application.objects.select_for_update(no_key=True).get(pk=application.pk)  # two imports wait for each other
-    known = {segment.slug: segment for segment in Segment.objects.filter(application=application)}
+    # Nobody changes or deletes one of them meanwhile.
+    known = {segment.slug: segment for segment in Segment.objects.filter(application=application).select_for_update()}
     _check_names(application, entries)
     now = timezone.now()
     created: list[Segment] = []

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -95,8 +96,9 @@ def _between(members: QuerySet[Person], start: uuid.UUID, end: uuid.UUID | None)
 # CSV
 
 COLUMNS = ("id", "email", "name", "first_seen", "last_seen")
-# With these a spreadsheet takes a cell for a formula (OWASP, CSV Injection); the wide ones too, in some languages.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Where a spreadsheet would take a cell for a formula (OWASP, CSV Injection): with these at its beginning, the wide ones
+# too, in some languages; and after what separates cells in the spreadsheets of some countries.
+_FORMULA_STARTS = re.compile("^(?=[\t\r\n])|(?:^|(?<=[;\r\n]))(?=\\s*[-=+@＝＋－＠])")
 
 
 class _Line:
@@ -130,5 +132,5 @@ def as_csv(application: Application, rules: Rules) -> Iterator[str]:
 def _cell(value: Value | None) -> str:
     """A value as no spreadsheet runs it. A negative number is one, and stays."""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        return _FORMULA_STARTS.sub("'", value)
     return "" if value is None else json.dumps(value)

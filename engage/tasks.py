@@ -2,7 +2,9 @@
 
 import uuid
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
@@ -21,7 +23,10 @@ async def record_all_sizes(timestamp: int) -> None:
             continue
 
 
-@app.task(name="engage.record_sizes")
+@app.task(
+    name="engage.record_sizes",
+    retry=RetryStrategy(max_attempts=10, wait=30, retry_exceptions=[OperationalError, InterfaceError]),
+)
 def record_sizes(application_id: str) -> None:
     application = Application.objects.filter(pk=uuid.UUID(application_id)).first()
     if application:

@@ -18,7 +18,7 @@ from identity import caches, ingest
 from identity.models import Person
 from identity.models.person import person_id
 from identity.payloads import CallWarning, Refused, parse_identify
-from identity.values import UNSTORABLE, Value
+from identity.values import UNSTORABLE, Value, format_instant
 
 group = Group("Segments")
 
@@ -66,7 +66,8 @@ def _file(request: Call, slug: str, found: rules.Rules) -> StreamingHttpResponse
     response={200: schemas.Explanation, **errors(*BODY, 404)},
 )
 def explain_segment(request: Call, slug: schemas.Slug, body: schemas.ExplainIn) -> dict[str, Any]:
-    """Of a user who is stored, or of traits as identify takes them. 404 when there is no such user."""
+    """Of a user who is stored, or of traits as identify takes them, of one who arrives now. 404 when there is no such
+    user."""
     segment = find_segment(request, slug)
     if len(body.model_fields_set) != 1:
         problem = {"field": "user", "message": "Send either a user or traits."}
@@ -108,7 +109,9 @@ def _of_traits(request: Call, traits: dict[str, Any]) -> dict[str, Value]:
     if refused:
         raise Invalid("invalid_traits", "Some of these traits can't be stored.", list(map(_problem, refused)))
     profile = {f"${part}": text for part, text in call.profile.items() if text}
-    return {key: value for key, value in patch.items() if value is not None} | profile
+    now = format_instant(call.seen_at)
+    seen: dict[str, Value] = {"$first_seen": now, "$last_seen": now}
+    return {key: value for key, value in patch.items() if value is not None} | profile | seen
 
 
 def _problem(warning: CallWarning) -> dict[str, str]:

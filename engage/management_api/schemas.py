@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, WithJsonSchema
 
-from engage.exchange import SEGMENTS_LIMIT, VERSION
+from engage.exchange import VERSION
 from engage.models.segment import NAME_LENGTH, SLUG_LENGTH
 from engage.operators import OPERATORS
 from engage.rules import RULES_LIMIT
@@ -202,7 +202,7 @@ class Document(Schema):
     model_config = ConfigDict(extra="forbid")
 
     version: Literal[1] = Field(examples=[VERSION])
-    segments: list[DocumentSegment] = Field(max_length=SEGMENTS_LIMIT)
+    segments: list[DocumentSegment]
 
 
 class Imported(Schema):

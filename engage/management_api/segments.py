@@ -24,7 +24,7 @@ group = Group("Segments")
 def list_segments(
     request: Call,
     after: Annotated[str, Query(description="`next` of the page before.", max_length=SLUG_LENGTH)] = "",
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    limit: Annotated[int, Query(ge=1, le=50)] = 50,
 ) -> dict[str, Any]:
     """By slug, each with how many users it has now."""
     _check_slug(after)
@@ -77,7 +77,7 @@ def _checked(body: schemas.SegmentIn) -> tuple[str, rules.Rules]:
 
 
 def _write(write: Callable[[], Segment]) -> Segment:
-    """Raises Refused when the name is taken, or for Everyone."""
+    """Raises Refused when the name is taken, for Everyone, and for a segment that is gone."""
     try:
         with transaction.atomic():
             segment = write()
@@ -86,6 +86,8 @@ def _write(write: Callable[[], Segment]) -> Segment:
         raise Refused(409, "name_taken", NAME_TAKEN, "name") from error
     except BuiltInSegment as error:
         raise Refused(409, "built_in_segment", str(error)) from error
+    except Segment.DoesNotExist as error:
+        raise Refused(404, "not_found", "There is no such segment.") from error
     return segment
 
 

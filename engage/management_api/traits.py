@@ -51,8 +51,9 @@ def change(request: Call, key: str, body: schemas.TraitIn) -> Status[dict[str, A
     application = request.auth
     if problem := check_key(key):
         raise Invalid("invalid_key_name", problem.message, [{"field": "key", "message": problem.message}])
-    # A slash too many is a slip: it does not define anything.
-    if key.endswith("/") and not Trait.objects.filter(application=application, key=key).exists():
+    # A slash too many is a slip, and so is a name of which nothing is said: they do not define anything.
+    is_slip = key.endswith("/") or not body.model_fields_set
+    if is_slip and not Trait.objects.filter(application=application, key=key).exists():
         raise Refused(404, "not_found", "There is no such trait.")
     sent = body.model_dump(exclude_unset=True)
     if "kind" in sent:

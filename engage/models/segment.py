@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -47,10 +47,13 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
     def create_everyone(self, application: Application) -> "Segment":
         return self.create(application=application, name="Everyone", slug="everyone", is_everyone=True, rules=[])
 
+    @transaction.atomic
     def create_with_rules(
         self, application: Application, *, name: str, rules: Rules, created_by: User | None = None
     ) -> "Segment":
         """A new segment, with a slug of its own. Raises IntegrityError when the name is taken."""
+        # Of two at once the second waits, and finds the slug of the first taken.
+        Application.objects.select_for_update(no_key=True).get(pk=application.pk)
         return self.create(
             application=application,
             name=name,
@@ -120,9 +123,12 @@ class Segment(models.Model):
     def parsed_rules(self) -> Rules:
         return () if self.is_everyone else parse(self.rules)
 
+    @transaction.atomic
     def change(self, *, name: str, rules: Rules, changed_by: User | None = None) -> None:
-        """Give the segment another name and other rules. Raises BuiltInSegment for Everyone, and IntegrityError when
-        the name is taken."""
+        """Give the segment another name and other rules. Raises BuiltInSegment for Everyone, IntegrityError when the
+        name is taken, and Segment.DoesNotExist when it was deleted meanwhile."""
+        if not self.is_everyone:
+            Segment.objects.select_for_update().only("pk").get(pk=self.pk)
         self.name, self.rules = name, dump(rules)
         self.changed_at, self.changed_by = timezone.now(), changed_by
         self.save(update_fields=["name", "rules", "changed_at", "changed_by"])

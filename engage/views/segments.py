@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
+from engage import compiled
 from engage.audience import audience, common_strings, matching
 from engage.census import Census
 from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, row_ids
@@ -125,7 +126,8 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
 
 
 def save(access: Access, form: SegmentForm) -> bool:
-    """Create or change the segment; False, with the error in the form, when someone took its name just now."""
+    """Create or change the segment; False, with the error in the form, when someone took its name just now, or deleted
+    it."""
     name, rules = form.cleaned_data["name"], form.rule_set.rules
     try:
         with transaction.atomic():
@@ -133,8 +135,12 @@ def save(access: Access, form: SegmentForm) -> bool:
                 form.segment.change(name=name, rules=rules, changed_by=access.user)
             else:
                 Segment.objects.create_with_rules(access.application, name=name, rules=rules, created_by=access.user)
+            transaction.on_commit(compiled.forget)
     except IntegrityError:
         form.add_error("name", NAME_TAKEN)
+        return False
+    except Segment.DoesNotExist:
+        form.add_error(None, "Someone deleted this segment meanwhile. To keep these rules, create it anew.")
         return False
     return True
 

@@ -83,3 +83,15 @@ def test_whoever_came_back_in_the_moment_of_their_erasure_goes(api: Api) -> None
     sweep_erased_users(0)
     assert api.stored().keys() == {"bob"}
     assert Erasure.objects.exists()
+
+
+def test_whoever_may_come_back_stays_though_clocks_differ(api: Api) -> None:
+    now = timezone.now()
+    with time_machine.travel(now, tick=False) as clock:
+        api.identify(ANN)
+        erase(api.application, external_id="ann")
+        clock.move_to(now + timedelta(hours=48, seconds=2))
+        assert api.identify(ANN).status == 200
+        clock.move_to(now + timedelta(hours=48, seconds=-3))  # of the worker
+        sweep_erased_users(0)
+        assert api.stored().keys() == {"ann"}

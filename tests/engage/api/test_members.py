@@ -138,8 +138,10 @@ def test_no_cell_is_run_as_a_formula(api: Api, text: str) -> None:
     api.segment()
     factories.person(api.application, {"plan": "pro", "note": text, text: "x"}, name=text, id=f"{text.strip()}1")
     (row,) = table(api.get("/segments/pro-users/members?format=csv").text)
-    assert row["note"] == f"'{text}"
-    assert row[f"'{text}"] == "x"
+    # A line break begins a cell anew where a file is taken apart at semicolons.
+    shown = f"'{text[0]}'{text[1:]}" if text[0] in "\r\n" else f"'{text}"
+    assert row["note"] == shown
+    assert row[shown] == "x"
     assert row["id"] == f"'{text.strip()}1"
     assert row["name"] == f"'{text.strip()}"
 
@@ -199,3 +201,14 @@ def test_a_walk_that_ends_with_the_last_user_ends(filled: Api, monkeypatch: pyte
     monkeypatch.setattr(members, "WALKS", (12, 24))
     assert len(table(filled.get("/segments/everyone/members?format=csv").text)) == 12
     assert len(ids_of_all_pages(filled, "/segments/everyone/members", 12)) == 12
+
+
+@pytest.mark.parametrize("text", ["x;=HYPERLINK(1)", "x\n=1+1;", " =1+1", "\n=1+1", "a;b; =1+1"])
+def test_no_spreadsheet_runs_a_part_of_a_cell(api: Api, text: str) -> None:
+    """Some countries' spreadsheets take a file apart at semicolons."""
+    factories.person(api.application, {"plan": "pro", "note": text})
+    api.segment("A")
+    answer = api.get("/segments/a/members?format=csv").text
+    for delimiter in ",;":
+        cells = [cell for row in csv.reader(io.StringIO(answer), delimiter=delimiter) for cell in row]
+        assert not [cell for cell in cells if cell.strip().startswith(("=", "@"))]

@@ -7,6 +7,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from identity import caches
 from identity.models import Trait
+from identity.models.trait import TRAITS_PER_APPLICATION
 from identity.values import Kind
 from tests import factories
 from tests.engage.api.calls import Api, assert_invalid, assert_refused
@@ -151,3 +152,16 @@ def test_another_applications_trait_stays_as_it_is(api: Api, stranger: Api) -> N
     factories.person(stranger.application, {"plan": "pro"})
     assert api.patch("/traits/plan", {"label": "Ours"}).status == 201
     assert Trait.objects.get(application=stranger.application, key="plan").label == ""
+
+
+def test_a_name_of_which_nothing_is_said_defines_nothing(api: Api) -> None:
+    assert api.patch("/traits/typo", {}).status == 404
+    assert not Trait.objects.exists()
+    Trait.objects.create(application=api.application, key="known")
+    assert api.patch("/traits/known", {}).status == 200
+
+
+def test_declared_traits_always_have_a_place(api: Api) -> None:
+    keys = [f"k{number}" for number in range(TRAITS_PER_APPLICATION)]
+    Trait.objects.bulk_create(Trait(application=api.application, key=key) for key in keys)
+    assert api.patch("/traits/more", {"kind": "number"}).status == 201
