@@ -1,38 +1,36 @@
 """Who matches a list of rules. This is the one file that knows how traits are stored: operators get an expression."""
 
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import BooleanField, Case, Count, F, Func, IntegerField, QuerySet, TextField, When
+from django.db.models import BooleanField, Case, Count, F, IntegerField, JSONField, QuerySet, When
 from django.db.models import Value as SqlValue
 from django.db.models.expressions import Expression
 from django.db.models.functions import NullIf
 from django.utils import timezone
 
-from engage.expressions import All, Field, IsNotTrue, IsType, text_field, trait_field
-from engage.operators import OPERATORS, Moment, Takes
+from engage.expressions import All, Column, Comparison, Field, IsNotTrue, IsType, instant_field, text_field, trait_field
+from engage.key_order import first_by_key
+from engage.operators import Moment, Takes
 from engage.rules import Rule, Rules, compile_rules
 from engage.sampling import Sample
 from identity.models import Application, Person
 from identity.values import DAY_SHAPE, INSTANT_SHAPE, Kind, Value, format_instant
 
 SAMPLE_SIZE = 5
-
-
-class _Instant(Func):
-    """A timestamp as a canonical value; to_char cuts what is finer than milliseconds, as format_instant does."""
-
-    output_field = TextField()
-    template = """to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+# A subquery has at most 1,664 columns, and at most five are for each key.
+KEYS_READ_ONCE = 300
 
 
 _BUILT_IN_FIELDS = {
     "$id": text_field(F("external_id")),
     "$email": text_field(NullIf(F("email"), SqlValue(""))),
     "$name": text_field(NullIf(F("name"), SqlValue(""))),
-    "$first_seen": text_field(_Instant(F("first_seen"))),
-    "$last_seen": text_field(_Instant(F("last_seen"))),
+    "$first_seen": instant_field(F("first_seen")),
+    "$last_seen": instant_field(F("last_seen")),
 }
 
 
@@ -65,11 +63,50 @@ def matching(application: Application, rules: Rules, *, now: datetime | None = N
     return people.filter(condition(rules, moment))
 
 
-def condition(rules: Rules, moment: Moment) -> Expression:
+def condition(rules: Rules, moment: Moment, field: Callable[[str], Field] = _field) -> Expression:
     """True for the users who match every rule, false or NULL for all others."""
     if not rules:
         return SqlValue(True, output_field=BooleanField())
-    return All(*(rule.operator.condition(_field(rule.trait), rule.value, moment) for rule in rules))
+    return All(*(rule.operator.condition(field(rule.trait), rule.value, moment) for rule in rules))
+
+
+def count_each(people: QuerySet[Person], lists: Sequence[Rules], moment: Moment) -> tuple[int, list[int]]:
+    """How many people there are, and how many of them match each list of rules. One pass over them, in which what many
+    lists ask for is read once: to find a key in a document takes longer than to compare what is found."""
+    asked = Counter(rule.trait for rules in lists for rule in rules).most_common(KEYS_READ_ONCE)
+    read: dict[str, Expression | F] = {"document": F("traits")}
+    once: dict[str, Field] = {}
+    for number, key in enumerate([*_BUILT_IN_FIELDS, *(key for key, _ in asked)]):
+        read |= {f"{part}{number}": expression for part, expression in _field(key).parts().items()}
+        once[key] = _field(key).of_columns(str(number))
+    document = Column("document", JSONField())
+
+    def field(key: str) -> Field:
+        return once.get(key) or trait_field(document, key)
+
+    counts = _count(people, read, {str(number): condition(rules, moment, field) for number, rules in enumerate(lists)})
+    return counts["total"], [counts[str(number)] for number in range(len(lists))]
+
+
+def _count(
+    people: QuerySet[Person], columns: Mapping[str, Expression | F], conditions: Mapping[str, Expression]
+) -> dict[str, int]:
+    """How many people there are, as `total`, and for how many each condition on these columns is true, by its name."""
+    compiler = people.query.get_compiler(connection=connection)
+    compiled = [compiler.compile(condition) for condition in conditions.values()]
+    # A column takes its time even when it is always NULL.
+    used = {part.name for condition in conditions.values() for part in condition.flatten() if isinstance(part, Column)}
+    inner, parameters = people.values(**{name: columns[name] for name in used or columns}).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # An OFFSET keeps PostgreSQL from putting what columns are made of in the place of their names, each time.
+            # Without its quotes, the 0 would be cast to the type of an OFFSET, and look like one that needs counting,
+            # which parallel workers can't do.
+            f"SELECT {', '.join(['count(*)', *(f'count(*) FILTER (WHERE {sql})' for sql, _ in compiled)])}"  # noqa: S608
+            f" FROM ({inner} OFFSET '0') AS known",
+            [*(parameter for _, given in compiled for parameter in given), *parameters],
+        )
+        return dict(zip(["total", *conditions], cursor.fetchone(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,37 +156,29 @@ def audience(
     Exact, or estimated from a sample."""
     moment = Moment.at(now or timezone.now(), application.zone)
     people = of.people if of else Person.objects.filter(application=application)
-    lacking = {
-        f"lacking{number}": Count("pk", filter=OPERATORS["is_not_set"].condition(_field(rule.trait), None, moment))
-        for number, rule in enumerate(rules)
-        if rule.operator.matches_missing and rule.operator.takes is not Takes.NONE
-    }
-    passed = {
-        row["passed"]: row
-        for row in people.values(passed=_rules_passed(rules, moment)).annotate(users=Count("*"), **lacking)
-    }
-
-    def reaching(number: int, what: str) -> int:
-        found = sum(row[what] for place, row in passed.items() if place >= number)
-        return of.scaled(found) if of else found
-
-    total = reaching(0, "users")
+    columns: dict[str, Expression | F] = {"passed": _rules_passed(rules, moment)}
+    counted: dict[str, Expression] = {}
+    for number, rule in enumerate(rules):
+        counted[f"step{number}"] = passes = Comparison(Column("passed", IntegerField()), ">", SqlValue(number))
+        if rule.operator.matches_missing and rule.operator.takes is not Takes.NONE:
+            columns[f"lacks{number}"] = IsNotTrue(_field(rule.trait).is_present)
+            counted[f"lacking{number}"] = All(passes, Column(f"lacks{number}", BooleanField()))
+    counts = _count(people, columns, counted)
+    if of:
+        counts = {name: of.scaled(found) for name, found in counts.items()}
+    total = counts["total"]
     steps = [
-        Step(
-            rule,
-            count := reaching(number + 1, "users"),
-            share(count, total),
-            reaching(number + 1, name) if (name := f"lacking{number}") in lacking else None,
-        )
+        Step(rule, count := counts[f"step{number}"], share(count, total), counts.get(f"lacking{number}"))
         for number, rule in enumerate(rules)
     ]
     keys = list(dict.fromkeys(rule.trait for rule in rules))
+    count = steps[-1].count if steps else total
+    some = first_by_key(people, condition(rules, moment), SAMPLE_SIZE, share=share(count, total)) if count else ()
     sample = [
         Member(person, [known[key] for key in keys if key in known])
-        for person in people.filter(condition(rules, moment)).order_by("id")[:SAMPLE_SIZE]
+        for person in some
         for known in [properties(person)]
     ]
-    count = steps[-1].count if steps else total
     return Audience(total, count, steps, sample, of.error(count) if of else None)
 
 

@@ -2,25 +2,24 @@
 "1_000" for positions in an array, and their `gt` lets true pass for a number."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
 
+from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, F, Func, IntegerField, JSONField, TextField, Value
+from django.db.models import BooleanField, DateTimeField, F, Func, JSONField, TextField, Value
 from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from identity.values import Value as CanonicalValue
 
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A property of a person as operators see it: NULL where the person lacks it."""
-
-    json: Expression  # jsonb
-    text: Expression  # the same as text, also numbers and booleans; compares by code point
-    is_present: Expression  # without a look at the value, which takes twice as long
+# What a date is compared with: an operator of SQL and a canonical text, and all of them hold.
+Bounds = Sequence[tuple[str, str]]
+DAY_SHAPE = "____-__-__"
+INSTANT_SHAPE = "____-__-__T__:__:__.___Z"
 
 
 class Text(Value):
@@ -88,6 +87,16 @@ class AnyOf(Func):
     arg_joiner = " OR "
 
 
+class Then(Func):
+    """True when both conditions are, like All; but the second is only looked at where the first is true. PostgreSQL is
+    free to change the order in which it looks at the conditions of an AND, and thinks that a regular expression costs
+    no more than a comparison."""
+
+    output_field = BooleanField()
+    template = "(CASE WHEN %(expressions)s ELSE false END)"
+    arg_joiner = " THEN "
+
+
 class IsTrue(Func):
     """A condition that is never NULL."""
 
@@ -136,12 +145,18 @@ class StartsWithText(Func):
     function = "starts_with"
 
 
-class HasShape(All):
-    """Whether a whole text is of a regular shape, whose length is always the same and looked at first, being cheap."""
+class _HasShape(Then):
+    """Whether a text has a shape such as `____-__-__`, with digits for its blanks: whether it looks so, has no other
+    characters than digits and those of the shape, and none of these more often. A regular expression of the whole
+    takes twice as long."""
 
-    def __init__(self, text: Expression, shape: str, length: int) -> None:
-        measured = Func(text, function="length", output_field=IntegerField())
-        super().__init__(Comparison(measured, "=", Value(length)), Comparison(text, "~", Text(f"^{shape}$")))
+    def __init__(self, text: Expression, shape: str) -> None:
+        counts = Counter(shape.replace("_", ""))
+        # The hyphen last, or it would mean a range.
+        others = Comparison(text, "!~", Text(f"[^0-9{''.join(sorted(counts, reverse=True))}]"))
+        too_often = (f"%{f'{mark}%' * (count + 1)}" for mark, count in counts.items())
+        once_more = (Comparison(text, "NOT LIKE", Text(pattern)) for pattern in too_often)
+        super().__init__(Comparison(text, "LIKE", Text(shape)), All(*once_more, others))
 
 
 class FoldAscii(Func):
@@ -176,20 +191,122 @@ class _ByCodePoint(Func):
     template = '((%(expressions)s) COLLATE "C")'
 
 
+class _Itself(Func):
+    output_field = DateTimeField()
+    template = "%(expressions)s"
+
+
 class _ToJson(Func):
     output_field = JSONField()
     function = "to_jsonb"
 
 
-def trait_field(column: F, key: str) -> Field:
+class Column(Expression):
+    """A column of a subquery, by its name."""
+
+    def __init__(self, name: str, output_field: "models.Field[Any, Any]") -> None:
+        super().__init__(output_field=output_field)
+        self.name = name
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        return connection.ops.quote_name(self.name), []
+
+
+@dataclass(frozen=True)
+class Field:
+    """A property of a person as operators see it: NULL where the person lacks it."""
+
+    json: Expression  # jsonb
+    text: Expression  # the same as text, also numbers and booleans; compares by code point
+    folded: Expression  # the text with A-Z as a-z
+    is_present: Expression  # without a look at the value, which takes twice as long
+
+    # Of what kind it is: made of the parts above, and looked at only where a comparison holds.
+
+    @property
+    def is_string(self) -> Expression:
+        return IsType(self.json, "string")
+
+    @property
+    def is_number(self) -> Expression:
+        return IsType(self.json, "number")
+
+    def is_dated(self, instants: Bounds, days: Bounds) -> Expression:
+        """Whether it is a date within the bounds for its shape."""
+
+        def within(bounds: Bounds, has_shape: Expression) -> Expression:
+            return Then(All(*(Comparison(self.text, operator, Text(bound)) for operator, bound in bounds)), has_shape)
+
+        # Nothing but a string has these shapes. The bounds for both are nearly the same, so what is outside of all of
+        # them is done with sooner.
+        wider = [
+            (">=", min(instant, day)) if operator in (">", ">=") else ("<=", max(instant, day))
+            for (operator, instant), (_, day) in zip(instants, days, strict=False)
+        ]
+        dated = AnyOf(
+            within(instants, _HasShape(self.text, INSTANT_SHAPE)), within(days, _HasShape(self.text, DAY_SHAPE))
+        )
+        return within(wider, dated)
+
+    def parts(self) -> dict[str, Expression]:
+        """The expressions that it is made of, by name."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}
+
+    def of_columns(self, suffix: str) -> Self:
+        """The same, made of the columns that have the names of its parts and this at their end."""
+        columns = {part: Column(f"{part}{suffix}", made.output_field) for part, made in self.parts().items()}
+        return replace(self, **columns)
+
+
+class StringField(Field):
+    """A text, or NULL, as if it were a trait."""
+
+    @property
+    def is_string(self) -> Expression:
+        return Value(True, output_field=BooleanField())
+
+
+@dataclass(frozen=True)
+class InstantField(StringField):
+    """A timestamp as if it were a trait. As a text it is cut to milliseconds, and takes long to make."""
+
+    instant: Expression
+
+    def is_dated(self, instants: Bounds, days: Bounds) -> Expression:
+        return All(*(self._compared(operator, datetime.fromisoformat(bound)) for operator, bound in instants))
+
+    def _compared(self, operator: str, bound: datetime) -> Expression:
+        """As the texts compare by one of <, <=, >=, >. Timestamps have whole microseconds."""
+        if operator in ("<=", ">"):
+            bound += timedelta(microseconds=999)
+        return Comparison(self.instant, operator, Value(bound, output_field=DateTimeField()))
+
+
+def trait_field(column: Expression | F, key: str) -> Field:
     """The trait `key` in the jsonb object `column`. A key is always text, also one that looks like a number."""
+    text = _MemberText(column, Text(key))
     return Field(
         json=_Member(column, Text(key)),
-        text=_MemberText(column, Text(key)),
+        text=text,
+        folded=FoldAscii(text),
         is_present=_HasMember(column, Text(key)),
     )
 
 
 def text_field(column: Expression | F) -> Field:
     """A text, or NULL, as if it were a trait."""
-    return Field(json=_ToJson(column), text=_ByCodePoint(column), is_present=_IsNotNull(column))
+    text = _ByCodePoint(column)
+    return StringField(json=_ToJson(column), text=text, folded=FoldAscii(text), is_present=_IsNotNull(column))
+
+
+class _InstantText(Func):
+    """A timestamp as a canonical value; to_char cuts what is finer than milliseconds, as format_instant does."""
+
+    output_field = TextField()
+    template = """to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
+
+def instant_field(column: F) -> InstantField:
+    """A timestamp as if it were a trait."""
+    text = text_field(_InstantText(column))
+    return InstantField(**text.parts() | {"is_present": _IsNotNull(column)}, instant=_Itself(column))

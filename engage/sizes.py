@@ -8,7 +8,7 @@ from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from engage.audience import condition, share
+from engage.audience import condition, count_each, share
 from engage.expressions import Comparison, IsTrue
 from engage.models import Segment
 from engage.operators import Moment
@@ -34,21 +34,12 @@ def sizes(
     """The size of each segment, all of them in one pass over the users: exact, or estimated from a sample."""
     moment = Moment.at(now or timezone.now(), application.zone)
     people = of.people if of else Person.objects.filter(application=application)
-    counts = people.aggregate(
-        total=Count("*"),
-        **{
-            f"segment{segment.pk}": Count("pk", filter=condition(rules, moment))
-            for segment in segments
-            if (rules := segment.parsed_rules)
-        },
-    )
+    total, counts = count_each(people, [segment.parsed_rules for segment in segments], moment)
     if of:
-        counts = {name: of.scaled(found) for name, found in counts.items()}
-    total = counts["total"]
+        total, counts = of.scaled(total), [of.scaled(count) for count in counts]
     return [
         SegmentSize(segment, count, share(count, total), of.error(count) if of else None)
-        for segment in segments
-        for count in [counts.get(f"segment{segment.pk}", total)]
+        for segment, count in zip(segments, counts, strict=True)
     ]
 
 

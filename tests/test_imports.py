@@ -21,7 +21,7 @@ LAYERS = """
     engage.history
     engage.sizes engage.compiled engage.members
     engage.audience
-    engage.models engage.sampling
+    engage.models engage.key_order engage.sampling
     identity.forms identity.tasks
     identity.uploads
     identity.importing

@@ -1,12 +1,11 @@
 """Comparisons of dates: instants, and plain dates in the application's time zone. Which of them a text is, its shape
 alone says; nobody parses it."""
 
-from collections.abc import Sequence
 from datetime import date
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import All, AnyOf, Comparison, Field, HasShape, Text
+from engage.expressions import Field
 from engage.operators.base import InvalidValue, Operator, Test, V, checked, checked_text
 from engage.operators.moments import Moment, day_bounds
 from identity import values
@@ -16,22 +15,7 @@ DAYS_LIMIT = 36_500
 # Midnights of other years lie outside of Python's calendar in one zone or another, or of what a date can be.
 YEARS = range(1000, 9999)
 
-_INSTANT_LENGTH, _DAY_LENGTH = len("2025-08-15T09:30:00.000Z"), len("2025-08-15")
-
-# What a date is compared with: an operator of SQL and a bound, and all of them hold.
-_Bounds = Sequence[tuple[str, str]]
-
-
-def _dates(field: Field, instants: _Bounds, days: _Bounds) -> Expression:
-    """The dates that lie within bounds of their shape."""
-
-    def within(bounds: _Bounds, shape: str, length: int) -> Expression:
-        # The cheap comparisons first; the shape is looked at only for what they let through. Nothing but a string
-        # has it, so the type needs no look.
-        compared = (Comparison(field.text, operator, Text(bound)) for operator, bound in bounds)
-        return All(*compared, HasShape(field.text, shape, length))
-
-    return AnyOf(within(instants, values.INSTANT_SHAPE, _INSTANT_LENGTH), within(days, values.DAY_SHAPE, _DAY_LENGTH))
+_INSTANT_LENGTH = len("2025-08-15T09:30:00.000Z")
 
 
 class _DateComparison(Operator[V]):
@@ -74,7 +58,7 @@ class _InWindow(_DayCount):
 
     def condition(self, field: Field, value: int, moment: Moment) -> Expression:
         start, end, start_day, end_day = moment.windows[self.sign * value]
-        return _dates(field, [(">=", start), ("<=", end)], [(">=", start_day), ("<=", end_day)])
+        return field.is_dated([(">=", start), ("<=", end)], [(">=", start_day), ("<=", end_day)])
 
 
 class WithinLastDays(_InWindow):
@@ -105,7 +89,7 @@ class MoreThanDaysAgo(_DayCount):
 
     def condition(self, field: Field, value: int, moment: Moment) -> Expression:
         window = moment.windows[value]
-        return _dates(field, [("<", window.start)], [("<", window.start_day)])
+        return field.is_dated([("<", window.start)], [("<", window.start_day)])
 
 
 class WithinNextDays(_InWindow):
@@ -153,7 +137,7 @@ class Before(_Day):
         return before
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return _dates(field, [("<", day_bounds(value, moment.zone)[0])], [("<", value)])
+        return field.is_dated([("<", day_bounds(value, moment.zone)[0])], [("<", value)])
 
 
 class After(_Day):
@@ -174,7 +158,7 @@ class After(_Day):
         return after
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return _dates(field, [(">=", day_bounds(value, moment.zone)[1])], [(">", value)])
+        return field.is_dated([(">=", day_bounds(value, moment.zone)[1])], [(">", value)])
 
 
 class On(_Day):
@@ -196,4 +180,4 @@ class On(_Day):
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
         start, end = day_bounds(value, moment.zone)
-        return _dates(field, [(">=", start), ("<", end)], [("=", value)])
+        return field.is_dated([(">=", start), ("<", end)], [("=", value)])

@@ -2,13 +2,15 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import All, AnyJson, AnyText, Comparison, Field, IsNotTrue, IsType, Json, Text
+from engage.expressions import AnyJson, AnyText, Comparison, Field, IsNotTrue, Json, Text, Then
 from engage.operators.base import InvalidValue, Operator, Takes, Test, V, checked, in_words
 from engage.operators.moments import Moment
 from identity import values
 from identity.values import Kind, Value
 
 LIST_LIMIT = 250
+# As numbers do, and objects and lists, which no user has.
+_NUMBERS_BEGIN = tuple("-0123456789{[")
 
 
 class _Equality(Operator[V]):
@@ -38,7 +40,7 @@ class Equals(_Equality[Value]):
 
     def condition(self, field: Field, value: Value, moment: Moment) -> Expression:
         if isinstance(value, str):  # a third quicker than as jsonb
-            return All(Comparison(field.text, "=", Text(value)), IsType(field.json, "string"))
+            return _is_string(Comparison(field.text, "=", Text(value)), field, [value])
         return Comparison(field.json, "=", Json(value))
 
 
@@ -92,7 +94,7 @@ class IsAnyOf(_Equality[tuple[str | int | float, ...]]):
     def condition(self, field: Field, value: tuple[str | int | float, ...], moment: Moment) -> Expression:
         texts = [item for item in value if isinstance(item, str)]
         if texts:
-            return All(Comparison(field.text, "=", AnyText(texts)), IsType(field.json, "string"))
+            return _is_string(Comparison(field.text, "=", AnyText(texts)), field, texts)
         return Comparison(field.json, "=", AnyJson(value))
 
     def value_text(self, value: tuple[str | int | float, ...]) -> str:
@@ -115,6 +117,15 @@ class IsNoneOf(IsAnyOf):
 
     def condition(self, field: Field, value: tuple[str | int | float, ...], moment: Moment) -> Expression:
         return IsNotTrue(super().condition(field, value, moment))
+
+
+def _is_string(is_one: Expression, field: Field, texts: list[str]) -> Expression:
+    """Whether a property that has one of these texts is a string; when they are the texts of nothing else, it is."""
+    return Then(is_one, field.is_string) if any(map(_is_ambiguous, texts)) else is_one
+
+
+def _is_ambiguous(text: str) -> bool:
+    return text in ("true", "false") or text.startswith(_NUMBERS_BEGIN)
 
 
 def _kind(value: Value) -> Kind:

@@ -3,7 +3,7 @@ number is more than any text."""
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import All, Comparison, Field, IsType, Json
+from engage.expressions import All, Comparison, Field, Json, Then
 from engage.operators.base import InvalidValue, Operator, Takes, Test, V, checked_number, in_words
 from engage.operators.moments import Moment
 from identity.values import Kind
@@ -23,7 +23,7 @@ class _OneNumber(_NumberComparison[int | float]):
         return checked_number(raw)
 
     def condition(self, field: Field, value: int | float, moment: Moment) -> Expression:
-        return All(Comparison(field.json, self.sql, Json(value)), IsType(field.json, "number"))
+        return Then(Comparison(field.json, self.sql, Json(value)), field.is_number)
 
 
 class GreaterThan(_OneNumber):

@@ -2,18 +2,7 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import (
-    All,
-    Comparison,
-    ContainsText,
-    Field,
-    FoldAscii,
-    IsNotTrue,
-    IsType,
-    StartsWithText,
-    Text,
-    last_characters,
-)
+from engage.expressions import Comparison, ContainsText, Field, IsNotTrue, StartsWithText, Text, Then, last_characters
 from engage.operators.base import Operator, Test, checked_text
 from engage.operators.moments import Moment
 from identity.values import Kind
@@ -40,7 +29,7 @@ class Contains(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and sought in _folded(actual)
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return All(ContainsText(FoldAscii(field.text), Text(_folded(value))), IsType(field.json, "string"))
+        return Then(ContainsText(field.folded, Text(_folded(value))), field.is_string)
 
 
 class NotContains(Contains):
@@ -69,7 +58,7 @@ class StartsWith(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and _folded(actual[:length]) == sought
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return All(StartsWithText(FoldAscii(field.text), Text(_folded(value))), IsType(field.json, "string"))
+        return Then(StartsWithText(field.folded, Text(_folded(value))), field.is_string)
 
 
 class EndsWith(_TextSearch):
@@ -83,8 +72,8 @@ class EndsWith(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and _folded(actual[-length:]) == sought
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        end = FoldAscii(last_characters(field.text, len(value)))
-        return All(Comparison(end, "=", Text(_folded(value))), IsType(field.json, "string"))
+        end = last_characters(field.folded, len(value))
+        return Then(Comparison(end, "=", Text(_folded(value))), field.is_string)
 
 
 def _folded(text: str) -> str:
