@@ -13,7 +13,7 @@ LOOKED_AT = 1_000
 MOST_LOOKED_AT = 20_000
 
 
-class _TextOfKey(Func):
+class TextOfKey(Func):
     """Sorts as the key does; but no index has it, so that there is nothing to walk along."""
 
     output_field = TextField()
@@ -23,7 +23,7 @@ class _TextOfKey(Func):
 def first_by_key(people: QuerySet[Person], matching: Expression, limit: int, *, share: float) -> list[Person]:
     """Those of the people who match, in the order of their keys, up to a limit, when so large a share of them does."""
     is_near = limit <= share * MOST_LOOKED_AT
-    return list(people.filter(matching).order_by("id" if is_near else _TextOfKey(F("id")))[:limit])
+    return list(people.filter(matching).order_by("id" if is_near else TextOfKey(F("id")))[:limit])
 
 
 def find_first_by_key(people: QuerySet[Person], matching: Expression, limit: int) -> list[Person]:

@@ -8,21 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet, TextField
-from django.db.models.functions import Cast, Collate
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from engage.audience import matching
+from engage.audience import condition, matching
+from engage.key_order import TextOfKey, find_first_by_key
+from engage.operators import Moment
 from engage.rules import Rules
 from identity.models import Application, Person, Trait
 from identity.values import Value, format_instant
 
-# So many users are walked in the order of their keys before all the others are read at once. A walk finds a page of a
-# segment that holds one user in a hundred; for a smaller one it would take longer than a parallel scan and a sort.
-# PostgreSQL can't choose by itself: it has no statistics on what stands in the traits.
-WALKS = (1_000, 10_000)
 # So many users are walked at once for a file.
 FILE_WALK = 2_000
+# After so many, of whom not one in a hundred matched, it is quicker to look for all the others at once.
+FEW_SHOW = 10_000
 
 _BEFORE_ALL_KEYS = uuid.UUID(int=0)
 
@@ -42,24 +41,19 @@ def page(
     limit: int,
     now: datetime | None = None,
 ) -> Page:
-    """Up to `limit` users who match, in the order of their keys, which is no order that people would see."""
-    members = matching(application, rules, now=now)
-    found: list[Person] = []
-    start = after or _BEFORE_ALL_KEYS
-    for users in WALKS:
-        end = _key_after(application, start, users)
-        found += _between(members, start, end).order_by("id")[: limit + 1 - len(found)]
-        if end is None or len(found) > limit:
-            break
-        start = end
-    else:
-        found += _read_at_once(members, start)[: limit + 1 - len(found)]
+    """Up to `limit` users who match, in the order of their keys, which is no order that people would see: the first of
+    those with a key above `after`. Whoever comes in meanwhile is on a later page if their key is above."""
+    people = Person.objects.filter(application=application)
+    if after is not None:
+        people = people.filter(id__gt=after)
+    moment = Moment.at(now or timezone.now(), application.zone)
+    found = find_first_by_key(people, condition(rules, moment), limit + 1)
     return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
 
 
 def everyone_matching(application: Application, rules: Rules, *, now: datetime) -> Iterator[Sequence[Person]]:
     """All users who match, in pieces of at most FILE_WALK, so that no query takes long and memory does not grow: by
-    walking all keys; or, where the first WALKS show that few match, by the keys of those few, read at once."""
+    walking all keys; or, where the first FEW_SHOW of them show that few match, by the keys of those, read at once."""
     members = matching(application, rules, now=now)
     start: uuid.UUID | None = _BEFORE_ALL_KEYS
     walked = found = 0
@@ -68,7 +62,7 @@ def everyone_matching(application: Application, rules: Rules, *, now: datetime) 
         people = list(_between(members, start, end).order_by("id"))
         yield people
         walked, found, start = walked + FILE_WALK, found + len(people), end
-        if start is not None and walked >= WALKS[-1] > found * 100:
+        if start is not None and walked >= FEW_SHOW > found * 100:
             keys = list(_read_at_once(members, start).values_list("id", flat=True))
             for place in range(0, len(keys), FILE_WALK):
                 yield list(members.filter(id__in=keys[place : place + FILE_WALK]).order_by("id"))
@@ -76,9 +70,8 @@ def everyone_matching(application: Application, rules: Rules, *, now: datetime) 
 
 
 def _read_at_once(members: QuerySet[Person], start: uuid.UUID) -> QuerySet[Person]:
-    """Those behind `start`, sorted by the text of their keys, which is the order of the keys but that of no index: so
-    all are read, and in parallel."""
-    return members.filter(id__gt=start).order_by(Collate(Cast("id", TextField()), "C"))
+    """Those behind `start`, all read in one scan."""
+    return members.filter(id__gt=start).order_by(TextOfKey(F("id")))
 
 
 def _key_after(application: Application, start: uuid.UUID, users: int) -> uuid.UUID | None:
