@@ -33,21 +33,21 @@ class Page:
     next: uuid.UUID | None
 
 
-def page(
-    application: Application,
-    rules: Rules,
-    *,
-    after: uuid.UUID | None = None,
-    limit: int,
-    now: datetime | None = None,
-) -> Page:
-    """Up to `limit` users who match, in the order of their keys, which is no order that people would see: the first of
+def members(
+    application: Application, rules: Rules, *, after: uuid.UUID | None, limit: int, now: datetime | None = None
+) -> list[Person]:
+    """The users who match every rule, in the order of their keys, which is no order that people would see: the first of
     those with a key above `after`. Whoever comes in meanwhile is on a later page if their key is above."""
+    moment = Moment.at(now or timezone.now(), application.zone)
     people = Person.objects.filter(application=application)
     if after is not None:
         people = people.filter(id__gt=after)
-    moment = Moment.at(now or timezone.now(), application.zone)
-    found = find_first_by_key(people, condition(rules, moment), limit + 1)
+    return find_first_by_key(people, condition(rules, moment), limit)
+
+
+def page(application: Application, rules: Rules, *, after: uuid.UUID | None = None, limit: int) -> Page:
+    """Up to `limit` of the `members`, and where the next page begins."""
+    found = members(application, rules, after=after, limit=limit + 1)
     return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
 
 

@@ -310,10 +310,7 @@ QUERIES = {
     ("GET", "/segments/pro-users/members"): 4,  # the application, the segment, how far to walk, the users
     ("POST", "/segments/pro-users/explain"): 3,
     ("GET", "/traits"): 4,  # the application, all users, the kinds of values in one pass, the traits
-    (
-        "PATCH",
-        "/traits/plan",
-    ): 10,  # locks, whether it is new, update; in two savepoints; the kinds of values in one pass
+    ("PATCH", "/traits/plan"): 6,  # savepoint, lock and update; the kinds of values in one pass
     ("GET", "/users/42"): 4,  # the application, the user, the segments twice: which changed, and those
 }
 

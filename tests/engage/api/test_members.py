@@ -6,7 +6,7 @@ import io
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from engage import members
+from engage import key_order, members
 from engage.rules import parse
 from tests import factories
 from tests.engage.api.calls import Api, assert_invalid
@@ -56,12 +56,10 @@ def test_a_user_is_listed_with_all_that_is_known(api: Api) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 500])
-@pytest.mark.parametrize("walks", [(1, 2), (2, 3), (4, 8), members.WALKS])
-def test_pages_hold_each_member_once(
-    filled: Api, monkeypatch: pytest.MonkeyPatch, limit: int, walks: tuple[int, int]
-) -> None:
-    """However far the walk goes before the rest is read at once."""
-    monkeypatch.setattr(members, "WALKS", walks)
+@pytest.mark.parametrize("looked_at", [1, 2, 4, key_order.LOOKED_AT])
+def test_pages_hold_each_member_once(filled: Api, monkeypatch: pytest.MonkeyPatch, limit: int, looked_at: int) -> None:
+    """However far one looks before the way to them is chosen."""
+    monkeypatch.setattr(key_order, "LOOKED_AT", looked_at)
     pro = ids_of_all_pages(filled, "/segments/pro-users/members", limit)
     assert sorted(pro) == ["user 0", "user 3", "user 6", "user 9"]
     everyone = ids_of_all_pages(filled, "/segments/everyone/members", limit)
@@ -187,7 +185,7 @@ def test_a_file_of_few_is_read_by_their_keys(
     matching: int,
 ) -> None:
     monkeypatch.setattr(members, "FILE_WALK", 2)
-    monkeypatch.setattr(members, "WALKS", (1, 4))
+    monkeypatch.setattr(members, "FEW_SHOW", 4)
     ids = list(filled.application.people.order_by("id").values_list("external_id", flat=True))
     few = ids[12 - matching :]  # none of them among the first that are walked
     rules = parse([{"trait": "$id", "operator": "any_of", "value": [*few, "nobody"]}])
@@ -198,7 +196,6 @@ def test_a_file_of_few_is_read_by_their_keys(
 
 def test_a_walk_that_ends_with_the_last_user_ends(filled: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(members, "FILE_WALK", 12)
-    monkeypatch.setattr(members, "WALKS", (12, 24))
     assert len(table(filled.get("/segments/everyone/members?format=csv").text)) == 12
     assert len(ids_of_all_pages(filled, "/segments/everyone/members", 12)) == 12
 
