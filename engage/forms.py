@@ -195,6 +195,8 @@ def _as_text(value: Value) -> str:
 
 
 def _line(value: str) -> str:
+    if not value:  # nothing was typed yet
+        return ""
     is_plain = "\n" not in value and "\r" not in value and _lines(value) == [value]
     return value if is_plain else json.dumps(value, ensure_ascii=False)
 

@@ -127,8 +127,10 @@ def parse_rule(raw: object, index: int = 0) -> Rule | RuleError:
         return RuleError(index, "trait", "Choose a trait.")
     if trait not in BUILT_IN_PROPERTIES and (problem := check_key(trait)):
         return RuleError(index, "trait", problem.message)
-    if not isinstance(operator, str) or operator not in OPERATORS:
+    if not isinstance(operator, str) or not operator:
         return RuleError(index, "operator", "Choose how to compare.")
+    if operator not in OPERATORS:
+        return RuleError(index, "operator", f"There is no such comparison. There are {', '.join(OPERATORS)}.")
     try:
         return Rule(trait, OPERATORS[operator], OPERATORS[operator].check(raw.get("value")))
     except InvalidValue as error:

@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -70,6 +70,8 @@ class Column:
     is_trait: bool
     # Cells become numbers or booleans where nothing is lost; None leaves them text.
     kind: Kind | None = None
+    # The line of the first cell that is none, where all cells before it were numbers, or booleans.
+    odd_line: int | None = None
 
 
 def nothing() -> None:
@@ -259,23 +261,27 @@ class CsvFile:
             for place, column in enumerate(self.columns)
             if column.is_trait and column.name not in self.known
         }
-        for _, cells, problem, _ in self._body():
+        odd_lines: dict[int, int] = {}
+        for line, cells, problem, _ in self._body():
             if not possible:
                 break
             if problem is not None:
                 continue
             for place in [place for place in possible if place < len(cells)]:
                 cell = cells[place]
+                before = possible[place]
                 possible[place] &= _short_could_be(cell) if len(cell) <= _SHORT else _could_be(cell)
                 if not possible[place]:
                     del possible[place]
+                    if len(before) == 1:
+                        odd_lines[place] = line
         for place, column in enumerate(self.columns):
             kind = self.known.get(column.name) if column.is_trait else None
             if len(possible.get(place, ())) == 1:  # all are left where every cell is empty
                 (kind,) = possible[place]
             # Text is text, and of dates the door knows what is declared.
             kind = kind if kind in _READ_AS else None
-            self.columns[place] = Column(column.header, column.name, column.is_trait, kind)
+            self.columns[place] = replace(column, kind=kind, odd_line=odd_lines.get(place))
 
 
 def _delimiter(begin: bytes) -> str:
@@ -390,6 +396,8 @@ def read_users(file: BinaryIO, name: str, known: Mapping[str, Kind], check: Call
     file.seek(0)
     if not start:
         raise UnreadableFile("The file is empty.")
+    if start.startswith(b"PK\x03\x04"):
+        raise UnreadableFile("This is an Excel workbook. Save it as “CSV UTF-8”, then import that.")
     if b"\r" in start and b"\n" not in start:
         file = io.BufferedReader(_ReturnsAsNewlines(file))
     if suffix in _JSON_SUFFIXES or (suffix not in _CSV_SUFFIXES and start.startswith((b"{", b"[{", b"[\n", b"[\r"))):

@@ -31,7 +31,9 @@ TOO_MANY_NEW_NAMES = Problem(
 SERVER_ONLY = Problem("server_only", "Only calls with a secret key can write this trait; it was left out.")
 TOO_LARGE = Problem("traits_too_large", f"A user's traits take up at most {TRAITS_BYTES // 1024} KiB; it was left out.")
 
-USER_ERASED = Refused(410, "user_erased", "This user was erased; calls from before are refused for two days.", "id")
+USER_ERASED = Refused(
+    410, "user_erased", "This user was erased. For two days after that no call brings them back.", "id"
+)
 
 # Canonical values by key; None removes.
 Patch = dict[str, Value | None]

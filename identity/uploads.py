@@ -101,6 +101,8 @@ def run(user_import: UserImport, *, must_stop: Callable[[], bool]) -> None:
             users = read_users(file, user_import.file_name, known_kinds(user_import.application), check)
             columns = _columns(users)
             report = _import(user_import, users, file, refused, columns, mine, check)
+            if not report.applied + report.ignored + report.refused:
+                problem = "The file has no rows."
         except UnreadableFile as error:
             problem = _storable(str(error))[:PROBLEM_LENGTH]
         refused.seek(0)
@@ -111,10 +113,14 @@ def run(user_import: UserImport, *, must_stop: Callable[[], bool]) -> None:
                 _write_parts(user_import, iter(lambda: refused.read(PART_BYTES), b""), is_refused=True)
 
 
-def _columns(users: UserFile) -> list[dict[str, str]]:
+def _columns(users: UserFile) -> list[dict[str, object]]:
     if not isinstance(users, CsvFile):
         return []
-    return [{"name": column.name, "kind": column.kind or ""} for column in users.columns if column.is_trait]
+    return [
+        {"name": column.name, "kind": column.kind or "", "odd_line": column.odd_line}
+        for column in users.columns
+        if column.is_trait
+    ]
 
 
 def _import(
@@ -122,7 +128,7 @@ def _import(
     users: UserFile,
     file: BinaryIO,
     refused: BinaryIO,
-    columns: list[dict[str, str]],
+    columns: list[dict[str, object]],
     mine: QuerySet[UserImport],
     check: Callable[[], None],
 ) -> Report:
@@ -146,12 +152,12 @@ def _import(
         tally.flush()
 
 
-def _note(mine: QuerySet[UserImport], report: Report, columns: list[dict[str, str]], **fields: object) -> None:
+def _note(mine: QuerySet[UserImport], report: Report, columns: list[dict[str, object]], **fields: object) -> None:
     noted = mine.update(
         applied=report.applied,
         ignored=report.ignored,
         refused=report.refused,
-        columns=[column | {"name": _storable(column["name"])} for column in columns],
+        columns=columns,
         warnings=[
             {"field": _storable(warning.field), "message": warning.message, "rows": rows}
             for warning, rows in report.warnings.most_common()

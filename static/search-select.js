@@ -60,7 +60,15 @@ class SearchSelect extends HTMLElement {
     if (!this.items.length) this.list.append(heading("Nothing found"));
     this.list.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
-    this.activate(this.items.find((item) => item.dataset.value === this.select.value) ?? (words.length ? this.items[0] : null));
+    this.activate(words.length ? this.best(search) : this.items.find((item) => item.dataset.value === this.select.value));
+  }
+
+  // Of those that are found the one that is called so, or begins so, before those that have it somewhere.
+  best(search) {
+    const sought = search.trim().toLowerCase();
+    const names = this.items.map((item) => item.firstChild.textContent.toLowerCase());
+    const place = [names.indexOf(sought), names.findIndex((name) => name.startsWith(sought)), 0].find((place) => place >= 0);
+    return this.items[place];
   }
 
   item(option) {

@@ -216,6 +216,7 @@ def preview(request: HttpRequest, access: Access) -> HttpResponse:
         rule_set=rule_set,
         row_errors=[(row.id, errors.get(row.id)) for row in rule_set.rows],
         audience=audience(application, rule_set.rules, of=sample),
+        segment=segment,
         changes=changes(application, segment.parsed_rules, rule_set.rules) if segment and is_finished else None,
     )
 

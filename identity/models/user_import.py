@@ -51,7 +51,7 @@ class UserImport(models.Model):
     applied = models.PositiveBigIntegerField(default=0, editable=False)
     ignored = models.PositiveBigIntegerField(default=0, editable=False)
     refused = models.PositiveBigIntegerField(default=0, editable=False)
-    # Lists of {"field", "message", "rows"} and {"name", "kind"}.
+    # Lists of {"field", "message", "rows"} and {"name", "kind", "odd_line"}.
     warnings = models.JSONField(default=list, editable=False)
     columns = models.JSONField(default=list, editable=False)
     # Why the file could not be imported at all.

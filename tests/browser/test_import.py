@@ -43,7 +43,7 @@ def test_an_uploaded_file_is_imported_while_one_watches(
     expect(page.get_by_role("status").first).to_contain_text("Done")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download refused rows").click()
-    assert "null,free,line 3: " in Path(download.value.path()).read_text()
+    assert '"line 3: This id looks like a mistake' in Path(download.value.path()).read_text()
 
 
 def test_what_is_too_large_is_said_before_it_is_sent(acme: Application, open_page: OpenPage, file: Path) -> None:

@@ -500,3 +500,15 @@ def test_errors_mark_both_ends_of_a_range(acme: Application, editor: Teammate, o
     assert Axe().run(page, options=WCAG).violations_count == 0
     page.get_by_label("To", exact=True).fill("25")
     expect(page.get_by_label("To", exact=True)).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_the_search_prefers_what_is_called_so(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    factories.person(acme, {"company.name": "Acme", "planned": True})
+    page = open_page("/sign-in/")
+    sign_in(page, editor)
+    page.goto(f"/{acme.slug}/engage/segments/create/")
+    trait = page.get_by_role("combobox", name="Trait")
+    for typed, chosen in (("name", "Name"), ("plan", "plan"), ("company", "company.name")):
+        trait.fill(typed)
+        trait.press("Enter")
+        expect(trait).to_have_value(chosen)

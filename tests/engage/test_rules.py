@@ -155,9 +155,15 @@ def test_trait_that_can_have_no_values_is_refused(trait: object, message: str) -
     assert refusals([PRO | {"trait": trait}]) == [(0, "trait", message)]
 
 
-@pytest.mark.parametrize("operator", [None, "", "is", "EQUALS", "equals ", 1, True, [], ["equals"], {}, {"equals": 1}])
-def test_unknown_operator_is_refused(operator: object) -> None:
+@pytest.mark.parametrize("operator", [None, "", 1, True, [], ["equals"], {}, {"equals": 1}])
+def test_missing_operator_is_refused(operator: object) -> None:
     assert refusals([PRO | {"operator": operator}]) == [(0, "operator", "Choose how to compare.")]
+
+
+@pytest.mark.parametrize("operator", ["is", "EQUALS", "equals "])
+def test_unknown_operator_is_refused_with_those_that_there_are(operator: str) -> None:
+    message = f"There is no such comparison. There are {', '.join(OPERATORS)}."
+    assert refusals([PRO | {"operator": operator}]) == [(0, "operator", message)]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_csv_file_is_imported(acme: Application, tmp_path: Path) -> None:
         ("", ""),
     ]
     assert "3 users imported into Acme." in said
-    assert "Columns read: plan as text, seats as numbers, beta as true or false." in said
+    assert "Columns read: plan as text and dates, seats as numbers, beta as true or false." in said
     assert f"2 rows refused. They stand in {tmp_path / 'users.refused.csv'}, each with its reason." in said
     assert "Warning: invalid_email in email, 1 times." in said
     refused = (tmp_path / "users.refused.csv").read_text().splitlines()

@@ -55,7 +55,10 @@ def test_a_file_is_imported_and_then_forgotten(acme: Application) -> None:
         "u2": {"plan": "free", "seats": 12},
     }
     assert (done.applied, done.ignored, done.refused) == (2, 0, 1)
-    assert done.columns == [{"name": "plan", "kind": ""}, {"name": "seats", "kind": "number"}]
+    assert done.columns == [
+        {"name": "plan", "kind": "", "odd_line": None},
+        {"name": "seats", "kind": "number", "odd_line": None},
+    ]
     assert [(warning["field"], warning["rows"]) for warning in done.warnings] == [("email", 1)]
     assert done.state is State.DONE
     assert done.position == done.size == len(CSV)
@@ -64,6 +67,31 @@ def test_a_file_is_imported_and_then_forgotten(acme: Application) -> None:
     assert refused.splitlines()[0] == '"$refused",id,email,plan,seats'
     assert refused.splitlines()[1].startswith('"line 4: ')
     assert refused.splitlines()[1].endswith('",null,,pro,1')
+
+
+def test_columns_are_read_as_most_users_have_them(acme: Application) -> None:
+    """Not as the first value came, which may have been a slip."""
+    for number, seats in enumerate(["n/a", 1, 2, 3]):
+        factories.person(acme, {"seats": seats, "zip": "12345" if number else 1}, id=f"old{number}")
+    assert acme.traits.get(key="seats").first_kind == "string"
+    done = run(keep(acme, "id,seats,zip\nu1,7,10115\nu2,n/a,10117\n"))
+    assert [column["kind"] for column in done.columns] == ["number", ""]
+    assert acme.people.get(external_id="u1").traits == {"seats": 7, "zip": "10115"}
+    assert acme.people.get(external_id="u2").traits == {"seats": "n/a", "zip": "10117"}
+
+
+def test_a_column_says_why_it_is_no_number(acme: Application) -> None:
+    done = run(keep(acme, "id,seats,note\nu1,7,x\nu2,,y\nu3,n/a,z\nu4,8,5\n"))
+    assert done.columns == [
+        {"name": "seats", "kind": "", "odd_line": 4},
+        {"name": "note", "kind": "", "odd_line": None},
+    ]
+
+
+@pytest.mark.parametrize(("body", "problem"), [("id,plan\n", "no rows"), (b"PK\x03\x04...", "Excel workbook")])
+def test_files_that_bring_nobody_say_why(acme: Application, body: str | bytes, problem: str) -> None:
+    done = run(keep(acme, body))
+    assert (done.state, problem in done.problem) == (State.FAILED, True)
 
 
 def test_json_lines_are_told_by_their_name(acme: Application) -> None:

@@ -9,12 +9,12 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from identity import tally
-from identity.import_files import CsvFile, RefusedRows, Row, UnreadableFile, UserFile, read_users
+from identity.import_files import Column, CsvFile, RefusedRows, Row, UnreadableFile, UserFile, read_users
 from identity.importing import Report, import_users, known_kinds
 from identity.models import Application
 from identity.values import Kind
 
-READ_AS = {Kind.NUMBER: "numbers", Kind.BOOLEAN: "true or false", None: "text"}
+READ_AS = {Kind.NUMBER: "numbers", Kind.BOOLEAN: "true or false", None: "text and dates"}
 
 
 class Command(BaseCommand):
@@ -76,11 +76,17 @@ def run(application: Application, users: UserFile, opened: BinaryIO, out: Refuse
         )
 
 
+def _why(column: Column) -> str:
+    return f" (line {column.odd_line:,} has something else than those before)" if column.odd_line else ""
+
+
 def summary(application: Application, users: UserFile, report: Report, refused: Path) -> Iterator[str]:
     """What became of it, in lines."""
     yield f"{report.applied:,} users imported into {application.name}."
     if isinstance(users, CsvFile):
-        traits = [f"{column.name} as {READ_AS[column.kind]}" for column in users.columns if column.is_trait]
+        traits = [
+            f"{column.name} as {READ_AS[column.kind]}{_why(column)}" for column in users.columns if column.is_trait
+        ]
         yield f"Columns read: {', '.join(traits) or 'no traits'}."
     if report.ignored:
         yield f"{report.ignored:,} rows ignored: of another type than identify, or anonymous."

@@ -55,6 +55,15 @@ def test_a_large_segment_is_estimated_first_for_those_who_read(large: SignedIn) 
     assert '<p class="big">300</p>' in text(large.client.get(large.path("everyone/"), {"exact": "1"}))
 
 
+def test_the_exact_count_of_a_large_segment_says_what_saving_changes(large: SignedIn) -> None:
+    typed = form({"trait": "plan", "operator": "equals", "value": "free"})
+    page = text(large.client.post(large.path("preview/?segment=pro-users"), typed, headers=HTMX))
+    assert f'hx-post="{large.path("preview/")}?exact=1&amp;segment=pro-users"' in page
+    assert "About " in page  # also to those who hear it
+    exact = text(large.client.post(large.path("preview/?exact=1&segment=pro-users"), typed, headers=HTMX))
+    assert '<span class="plus">adds 150</span>, <span class="minus">removes 150</span>' in exact
+
+
 # What a save would change
 
 

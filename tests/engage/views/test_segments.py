@@ -1,5 +1,6 @@
 """Engage > Segments: the list, the builder, its preview and its rows."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -543,3 +544,11 @@ def test_a_row_is_answered_without_a_look_at_the_others(
     # session, user, teammates; trait, its kinds; that it is observed, its values
     with django_assert_num_queries(7):
         editor.client.post(editor.path("rule/?row=00000000"), form(changed, *[changed] * 9), headers=HTMX)
+
+
+def test_a_list_begins_empty(editor: SignedIn) -> None:
+    factories.person(editor.application, {"plan": "pro"})
+    typed = form({"trait": "plan", "operator": "any_of", "value": ""})
+    row = text(editor.client.post(editor.path("rule/?row=00000000"), typed, headers=HTMX))
+    assert re.search(r"<textarea[^>]*>\s*</textarea>", row)
+    assert "One rule is not finished" in text(editor.client.post(editor.path("preview/"), typed, headers=HTMX))
