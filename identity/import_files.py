@@ -37,6 +37,8 @@ _BEFORE_HEADER = re.compile(
 # Of a list of users, or an object over many lines.
 _ONE_DOCUMENT = re.compile(rb"\[\s*\{|[\[{][ \t]*[\r\n]")
 _BOM = b"\xef\xbb\xbf"
+# How a file of refused rows is to be opened, so that bytes stay what they are.
+AS_IT_CAME = "surrogateescape"
 _TOO_LONG = f"The row has more than {BODY_LIMIT // 1024} KiB."
 _NOT_UTF8 = "The row is not in UTF-8."
 _NOT_CSV_UTF8 = "The row is not in UTF-8. Save the file as “CSV UTF-8”."
@@ -409,7 +411,7 @@ def read_users(file: BinaryIO, name: str, known: Mapping[str, Kind], check: Call
 
 class RefusedRows:
     """Writes the rows of a file that were refused as they stood in it, each with the reason before it. What is wrong
-    can be mended there, and the file be imported as it is."""
+    can be mended there, and the file be imported as it is. The file wants UTF-8 with AS_IT_CAME for errors."""
 
     def __init__(self, file: IO[str], users: UserFile) -> None:
         self._file = file
@@ -451,4 +453,5 @@ def _json_with_reason(source: bytes, why: str) -> str:
 
 
 def _text(source: bytes) -> str:
-    return source.removeprefix(_BOM).decode(errors="replace").rstrip("\r\n")
+    # What is no UTF-8 goes out as it came in, so that nobody imports what was made of it here.
+    return source.removeprefix(_BOM).decode(errors=AS_IT_CAME).rstrip("\r\n")

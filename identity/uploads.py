@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from identity import tally
-from identity.import_files import CsvFile, RefusedRows, UnreadableFile, UserFile, read_users
+from identity.import_files import AS_IT_CAME, CsvFile, RefusedRows, UnreadableFile, UserFile, read_users
 from identity.importing import Report, import_users, known_kinds
 from identity.models import Application, ImportPart, User, UserImport
 from identity.models.user_import import FILE_NAME_LENGTH, PROBLEM_LENGTH
@@ -132,7 +132,7 @@ def _import(
     mine: QuerySet[UserImport],
     check: Callable[[], None],
 ) -> Report:
-    text = io.TextIOWrapper(refused, encoding="utf-8", newline="", write_through=True)
+    text = io.TextIOWrapper(refused, encoding="utf-8", errors=AS_IT_CAME, newline="", write_through=True)
     out = RefusedRows(text, users)
     noted_at = 0.0
 

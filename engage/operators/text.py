@@ -36,7 +36,7 @@ class NotContains(Contains):
     key = "not_contains"
     label = "does not contain"
     opposite = "contains"
-    explanation = "All users but those whose text has this in it."
+    explanation = "All users but those whose text has this in it; the case of A–Z is ignored."
     matches_missing = True
 
     def test(self, value: str) -> Test:

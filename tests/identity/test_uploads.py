@@ -80,6 +80,17 @@ def test_columns_are_read_as_most_users_have_them(acme: Application) -> None:
     assert acme.people.get(external_id="u2").traits == {"seats": "n/a", "zip": "10117"}
 
 
+def test_rows_in_another_encoding_come_back_as_they_were(acme: Application) -> None:
+    """Imported unmended, they are refused again, and nobody is called J�rg."""
+    body = "id,name\nu1,Ann\nu2,Jörg\n".encode("cp1252")
+    for _ in range(2):
+        done = run(keep(acme, body))
+        body = b"".join(uploads.refused_rows(done))
+        assert done.refused == 1
+        assert "Jörg".encode("cp1252") in body
+    assert list(acme.people.values_list("name", flat=True)) == ["Ann"]
+
+
 def test_a_column_says_why_it_is_no_number(acme: Application) -> None:
     done = run(keep(acme, "id,seats,note\nu1,7,x\nu2,,y\nu3,n/a,z\nu4,8,5\n"))
     assert done.columns == [

@@ -9,7 +9,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from identity import tally
-from identity.import_files import Column, CsvFile, RefusedRows, Row, UnreadableFile, UserFile, read_users
+from identity.import_files import AS_IT_CAME, Column, CsvFile, RefusedRows, Row, UnreadableFile, UserFile, read_users
 from identity.importing import Report, import_users, known_kinds
 from identity.models import Application
 from identity.values import Kind
@@ -54,7 +54,7 @@ class RefusedFile(ExitStack):
 
     def add(self, users: UserFile, row: Row, reason: str) -> None:
         if self._rows is None:
-            file = self.enter_context(self._path.open("w", encoding="utf-8", newline=""))
+            file = self.enter_context(self._path.open("w", encoding="utf-8", errors=AS_IT_CAME, newline=""))
             self._rows = RefusedRows(file, users)
         self._rows.add(row, reason)
 
