@@ -13,7 +13,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from identity import tally
@@ -91,8 +91,12 @@ def run(user_import: UserImport, *, must_stop: Callable[[], bool]) -> None:
             raise Stopped
 
     waiting = UserImport.objects.filter(pk=user_import.pk, finished_at=None)
-    waiting.update(runs=F("runs") + 1, started_at=timezone.now())
-    mine = waiting.filter(runs=waiting.values_list("runs", flat=True).first() or 0)
+    with transaction.atomic():
+        before = waiting.select_for_update().values_list("runs", flat=True).first()
+        if before is None:
+            raise TakenOver
+        waiting.update(runs=before + 1, started_at=timezone.now())
+    mine = waiting.filter(runs=before + 1)
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as refused:
         for content in _contents(user_import, is_refused=False):
             file.write(content)
@@ -182,7 +186,9 @@ def _contents(user_import: UserImport, *, is_refused: bool) -> Iterator[bytes]:
     # One by one: together they may be larger than the memory that a worker should take.
     places = user_import.parts.filter(is_refused=is_refused).values_list("place", flat=True)
     for place in list(places):
-        content = user_import.parts.values_list("content", flat=True).get(is_refused=is_refused, place=place)
+        content = user_import.parts.values_list("content", flat=True).filter(is_refused=is_refused, place=place).first()
+        if content is None:  # another run has finished and tidied up
+            raise TakenOver
         yield bytes(content)
 
 

@@ -185,6 +185,14 @@ def test_a_paused_worker_does_not_undo_what_another_finished(
     assert b"".join(uploads.refused_rows(done)).count(b"null") == 1
 
 
+def test_only_one_of_two_runs_that_begin_at_once_goes_on(acme: Application) -> None:
+    kept = keep(acme)
+    run(kept)
+    with pytest.raises(uploads.TakenOver):
+        uploads.run(kept, must_stop=lambda: False)
+    assert UserImport.objects.get().runs == 1
+
+
 def test_a_deleted_import_stays_deleted(acme: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "NOTE_SECONDS", 0)
     kept = keep(acme)
