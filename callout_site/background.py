@@ -96,14 +96,18 @@ class ForkedWorker:
 
     def is_alive(self) -> bool:
         """Whether it runs, once it was started and while its parent looks after those that ended."""
+        if not self._pid:
+            return False
         try:
             os.kill(self._pid, 0)
         except ProcessLookupError:
             return False
-        return self._pid != 0
+        return True
 
     def stop(self) -> None:
         """End it, and wait until it is gone. What it does then can be begun again, so it gets little time."""
+        if not self._pid:  # which a signal would take for all processes of the group
+            return
         deadline = time.monotonic() + STOP_SECONDS
         with contextlib.suppress(ProcessLookupError, ChildProcessError):  # gone already
             os.kill(self._pid, signal.SIGTERM)

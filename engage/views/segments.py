@@ -207,7 +207,7 @@ def preview(request: HttpRequest, access: Access) -> HttpResponse:
     rule_set = RuleSet.sent(request.POST, Census(application).kind)
     errors = rule_set.errors_while_typing()
     sample = sample_for(request, application)
-    slug = request.GET.get("segment")
+    slug = UNSTORABLE.sub("", request.GET.get("segment", ""))
     segment = Segment.objects.filter(application=application, slug=slug).first() if slug else None
     is_finished = rule_set.rules and not rule_set.errors and not sample
     return access.page(

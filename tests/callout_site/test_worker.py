@@ -77,6 +77,18 @@ def is_in_the_middle(user_import: UserImport) -> bool:
     return user_import.applied > 0
 
 
+def test_what_never_started_ends_nobody_else() -> None:
+    """To a signal 0 is no process, but all of the group."""
+    stop = "from callout_site.background import ForkedWorker; ForkedWorker().stop(); print('still here')"
+    script = f"import django; django.setup(); {stop}"
+    command = [sys.executable, "-c", script]
+    env = os.environ | {"DJANGO_SETTINGS_MODULE": "callout_site.settings"}
+    ran = subprocess.run(
+        command, cwd=settings.BASE_DIR, env=env, start_new_session=True, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, "still here\n"), ran.stderr
+
+
 def test_uploads_are_imported_as_they_come(acme: Application, start: Start) -> None:
     first = upload(acme, 10)
     worker = start()

@@ -85,6 +85,12 @@ def test_the_preview_of_a_saved_segment_says_what_saving_changes(editor: SignedI
     assert "Saving" not in text(editor.client.post(theirs, form(PLAN_IS_PRO), headers=HTMX))
 
 
+def test_no_slug_that_can_not_be_is_looked_for(editor: SignedIn) -> None:
+    answer = editor.client.post(editor.path("preview/?segment=%00pro"), form(PLAN_IS_PRO), headers=HTMX)
+    assert answer.status_code == 200
+    assert "Saving" not in text(answer)
+
+
 def test_the_funnel_says_who_is_in_for_want_of_a_trait(editor: SignedIn) -> None:
     users: list[dict[str, object]] = [{"plan": "pro"}, {"plan": "free"}, {}, {}]
     for traits in users:
