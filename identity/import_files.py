@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, NamedTuple
 
 from identity.payloads import BODY_LIMIT, Refused, read_json
-from identity.values import UNSTORABLE, Kind, convert, kind_of
+from identity.values import UNSTORABLE, Kind, Value, convert, kind_of
 
 # Where a file of refused rows says why; whoever mends the file and imports it again need not take it out.
 REFUSED = "$refused"
@@ -52,8 +52,7 @@ class UnreadableFile(Exception):
     """A file that can't be imported at all; the message says why in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row: the document of its call, or why there is none; and its source, for a file of refused rows."""
 
     line: int
@@ -209,7 +208,7 @@ class CsvFile:
             if not cell or cell.isspace():  # says nothing of the trait; to remove it is for null in JSON
                 continue
             if column.is_trait:
-                traits[column.name] = cell if column.kind is None else convert(cell, column.kind)
+                traits[column.name] = cell if column.kind is None else _read_cell(cell, column.kind)
             elif column.name != REFUSED:
                 document[column.name] = cell
         document["traits"] = traits
@@ -323,6 +322,11 @@ def _could_be(cell: str) -> frozenset[Kind]:
 # Most numbers are short and come again.
 _SHORT = 50
 _short_could_be = functools.lru_cache(2_000)(_could_be)
+_short_converted = functools.lru_cache(2_000)(convert)
+
+
+def _read_cell(cell: str, kind: Kind) -> Value:
+    return _short_converted(cell, kind) if len(cell) <= _SHORT else convert(cell, kind)
 
 
 def _column(header: str, place: int) -> Column:

@@ -1,5 +1,6 @@
 """The import of a file of users: every row is an identify call from a server, and goes the way of one."""
 
+import gc
 import sys
 import uuid
 from collections import Counter
@@ -23,6 +24,8 @@ BYTES_AT_ONCE = 4 * 1024 * 1024
 # To tell the kinds of traits.
 USERS_LOOKED_AT = 5_000
 SWITCH_SECONDS = 0.0005
+# New objects after which Python looks for cycles: more than two slices have, since there are none in them.
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
 # Of more kinds of warnings than this, made of keys that a file may invent, only the sum is kept.
 WARNINGS_KEPT = 200
 
@@ -96,7 +99,7 @@ def _next_slice(
             call = None if row.problem else parse_message(row.document, now=now)
         except Refused as refusal:
             # Its document may take many times as much as its source.
-            refused.append((replace(row, document=None), refusal.message))
+            refused.append((row._replace(document=None), refusal.message))
         else:
             if row.problem:
                 refused.append((row, row.problem))
@@ -126,6 +129,7 @@ def import_users(
     # Whoever waits for PostgreSQL goes on soon after its answer, not after 5 ms of another thread's work. It stays so:
     # the process may have other imports under way.
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
     # One slice is made ready while PostgreSQL works on the one before. All that asks the database stays in this thread,
     # in the order of the file: a user of two slices is read for the second when the first is written.
     with ThreadPoolExecutor(1) as reader:

@@ -1,17 +1,17 @@
 """Identify: the only writer of users and their traits. One read, and one write where something changed."""
 
-import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import orjson
 from django.db import connection
 
 from identity import caches, tally
 from identity.models.erasure import MARK_KEPT
-from identity.models.person import person_id
+from identity.models.person import person_key
 from identity.models.trait import PUBLIC_TRAITS_PER_HOUR, TRAITS_PER_APPLICATION
 from identity.payloads import CallWarning, Identify, Profile, Refused
 from identity.values import NotAValue, Problem, Value, canonical, kind_of, same
@@ -103,8 +103,8 @@ class _Change:
             "email": self.profile.get("email", ""),
             "name": self.profile.get("name", ""),
             "traits": self.values,
-            "first_seen": self.first_seen.isoformat(),
-            "last_seen": self.last_seen.isoformat(),
+            "first_seen": self.first_seen,
+            "last_seen": self.last_seen,
         }
 
     def alters(self, stored: _Stored) -> bool:
@@ -147,7 +147,7 @@ def prepare(
     traits, of `caches`."""
     warnings = [list(call.warnings) for call in calls]
     patches = [canonical_traits(call, known, noted, public) for call, noted in zip(calls, warnings, strict=True)]
-    ids = [str(person_id(application_id, call.external_id)) for call in calls]
+    ids = [person_key(application_id, call.external_id) for call in calls]
     return Prepared(calls, ids, patches, warnings)
 
 
@@ -198,7 +198,7 @@ def _read(ids: Iterable[str]) -> dict[str, _Stored]:
             [_array(ids)],
         )
         return {
-            pk: _Stored(email, name, json.loads(traits), first_seen, last_seen)
+            pk: _Stored(email, name, orjson.loads(traits), first_seen, last_seen)
             for pk, email, name, traits, first_seen, last_seen in cursor.fetchall()
         }
 
@@ -301,8 +301,6 @@ def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: date
 
 def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> list[str]:
     """Take out of a change, last first, values that need more room than the user has, and return their keys."""
-    if _at_most(stored) + _at_most(change.traits) <= TRAITS_BYTES:
-        return []
     merged = {**stored, **change.values}
     for key in change.removals:
         merged.pop(key, None)
@@ -320,14 +318,8 @@ def _drop_what_does_not_fit(change: _Change, stored: Mapping[str, Value]) -> lis
     return dropped[::-1]
 
 
-def _at_most(traits: Mapping[str, Value | None]) -> int:
-    """What traits take up at most, without writing them out: six bytes for a character, and 30 for all else."""
-    texts = [value for value in traits.values() if isinstance(value, str)]
-    return 6 * (sum(map(len, traits)) + sum(map(len, texts))) + 30 * len(traits)
-
-
 def _size(traits: Mapping[str, Value]) -> int:
-    return len(json.dumps(traits, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(orjson.dumps(traits))
 
 
 def _write(application_id: uuid.UUID, changes: Sequence[_Change], now: datetime) -> set[str]:
@@ -360,10 +352,10 @@ def _write(application_id: uuid.UUID, changes: Sequence[_Change], now: datetime)
             {
                 "application": application_id,
                 # One text: arrays of texts would be put together one by one, in Python.
-                "changes": json.dumps([change.as_row() for change in changes]),
+                "changes": orjson.dumps([change.as_row() for change in changes]).decode(),
                 "with_email": _array(change.id for change in changes if "email" in change.profile),
                 "with_name": _array(change.id for change in changes if "name" in change.profile),
-                "removals": json.dumps({change.id: change.removals for change in changes if change.removals}),
+                "removals": orjson.dumps({change.id: change.removals for change in changes if change.removals}).decode(),
                 "erased_since": erased_since,
             },
         )

@@ -1,6 +1,7 @@
 """From the bytes of a call to a checked, frozen `Identify`, or a refusal that names the field. Pure: no database, and
 the clock is handed in."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -9,8 +10,9 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
+import orjson
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -85,8 +87,7 @@ KNOWN_FIELDS = frozenset(
 _UNKNOWN_FIELD = Problem("unknown_field", "This is not a field of the call. A trait goes into traits.")
 
 
-@dataclass(frozen=True, slots=True)
-class Identify:
+class Identify(NamedTuple):
     """What one call says of one user."""
 
     external_id: str
@@ -127,6 +128,9 @@ def too_large(limit: int) -> Refused:
 
 def read_json(body: bytes) -> object:
     """The JSON document in `body`, which is UTF-8 with or without a BOM. Raises Refused."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        return orjson.loads(body)
+    # Only to the quicker one are a BOM, lone surrogates and infinite numbers no JSON.
     try:
         return _decoder.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and integers of thousands of digits
@@ -159,7 +163,7 @@ def parse_identify(document: object, *, now: datetime) -> Identify:
     if _is_segments(document):
         document = _from_segment(document)
         id_field = "userId"
-    else:
+    elif not KNOWN_FIELDS.issuperset(document):
         warnings.extend(CallWarning.of(_UNKNOWN_FIELD, name) for name in sorted(document.keys() - KNOWN_FIELDS))
     external_id = _external_id(document.get("id"), id_field)
     sent = document.get("traits")
@@ -231,13 +235,21 @@ def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _parse_message(message: object, now: datetime) -> Identify | None:
     call = parse_message(message, now=now)
-    # Measured as it would be sent again: the bytes that it came in are gone by now.
-    if (
-        call
-        and len(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")) > MESSAGE_LIMIT
-    ):
+    if call and _size(message) > MESSAGE_LIMIT:
         raise Refused(413, "too_large", f"A message has at most {MESSAGE_LIMIT // 1024} KiB.")
     return call
+
+
+def _size(message: object) -> int:
+    """The bytes of a message as it would be sent again: those that it came in are gone by now. Raises Refused."""
+    try:
+        return len(orjson.dumps(message))
+    except orjson.JSONEncodeError:  # also for lone surrogates, integers past 64 bits, and 255 levels of lists
+        pass
+    try:
+        return len(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
+    except RecursionError as error:
+        raise Refused(400, "invalid_json", "The message has lists within lists without end.") from error
 
 
 # Ids that a caller sends by mistake, and which would make one user out of many.
@@ -273,9 +285,8 @@ def _external_id(raw: object, field: str) -> str:
 
 def _profile(document: Mapping[str, Any], traits: dict[str, object], warnings: list[CallWarning]) -> Profile:
     """E-mail and name, from beside the traits or else out of them; either way they are not traits."""
-    readers: dict[ProfilePart, Callable[[object, list[CallWarning]], str | None]] = {"email": _email, "name": _name}
     profile: dict[ProfilePart, str] = {}
-    for part, read in readers.items():
+    for part, read in _PROFILE_READERS:
         inner = traits.pop(part, _NOTHING)
         raw = document.get(part)
         if raw is None and inner is not _NOTHING:
@@ -332,6 +343,12 @@ def _text(raw: object, field: ProfilePart, warnings: list[CallWarning]) -> str |
         warnings.append(CallWarning(f"invalid_{field}", field, f"The {field} must be a string; it was left out."))
         return None
     return raw.strip()
+
+
+_PROFILE_READERS: tuple[tuple[ProfilePart, Callable[[object, list[CallWarning]], str | None]], ...] = (
+    ("email", _email),
+    ("name", _name),
+)
 
 
 def _flat(traits: Mapping[str, object], warnings: list[CallWarning]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 Value = str | int | float | bool
 
@@ -69,8 +70,7 @@ class NotAValue(ValueError):
         self.problem = Problem(code, message)
 
 
-@dataclass(frozen=True, slots=True)
-class Canonical:
+class Canonical(NamedTuple):
     """A canonical value, or None for what removes the trait; and what was changed on the way."""
 
     value: Value | None
