@@ -3,12 +3,15 @@
 import gc
 import sys
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
+from queue import SimpleQueue
+from threading import Thread
 
 from django.db import connection
 
@@ -18,13 +21,15 @@ from identity.models import Application
 from identity.payloads import CallWarning, Identify, Refused, parse_message
 from identity.values import Kind
 
-# Two such slices are in memory at once. A slice ends with the row that passes either.
+# One slice more than these is in memory: the next, which is made ready meanwhile.
+SAVED_AT_ONCE = 2
+# A slice ends with the row that passes either.
 USERS_AT_ONCE = 2_000
 BYTES_AT_ONCE = 4 * 1024 * 1024
 # To tell the kinds of traits.
 USERS_LOOKED_AT = 5_000
 SWITCH_SECONDS = 0.0005
-# New objects after which Python looks for cycles: more than two slices have, since there are none in them.
+# New objects after which Python looks for cycles: more than some slices have, since there are none in them.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 # Of more kinds of warnings than this, made of keys that a file may invent, only the sum is kept.
 WARNINGS_KEPT = 200
@@ -83,6 +88,10 @@ class _Slice:
     rows: list[Row]
     ignored: int
     refused: list[tuple[Row, str]]
+    saved: Future[ingest.Saved] = field(default_factory=Future)
+
+    def shares_users_with(self, other: "_Slice") -> bool:
+        return not set(self.prepared.ids).isdisjoint(other.prepared.ids)
 
 
 def _next_slice(
@@ -130,26 +139,63 @@ def import_users(
     # the process may have other imports under way.
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
-    # One slice is made ready while PostgreSQL works on the one before. All that asks the database stays in this thread,
-    # in the order of the file: a user of two slices is read for the second when the first is written.
-    with ThreadPoolExecutor(1) as reader:
+    # In the order of the file, in which they are reported.
+    under_way: deque[_Slice] = deque()
 
-        def read_on() -> Future[_Slice | None]:
-            return reader.submit(_next_slice, application.pk, coming, caches.traits(application.pk), now)
+    def finish_first() -> None:
+        some = under_way.popleft()
+        _note(report, some, some.saved.result(), refuse)
+        progress(report)
 
-        ahead = read_on()
-        while some := ahead.result():
-            ahead = read_on()
-            saved = ingest.save(application.pk, some.prepared, now=now, arrival_is_a_visit=False)
-            erased = [(some.rows[place], ingest.USER_ERASED.message) for place in saved.erased]
-            refused = sorted([*some.refused, *erased], key=lambda entry: entry[0].line)
-            for row, reason in refused:
-                refuse(row, reason)
-            for warnings in saved.warnings:
-                for warning in warnings:
-                    report.warn(warning)
-            report.applied += len(some.rows) - len(erased)
-            report.ignored += some.ignored
-            report.refused += len(refused)
-            progress(report)
+    with _saving(application.pk, now) as save:
+        while some := _next_slice(application.pk, coming, caches.traits(application.pk), now):
+            # A user of two slices is read for the second when the first is written.
+            while len(under_way) == SAVED_AT_ONCE or any(some.shares_users_with(other) for other in under_way):
+                finish_first()
+            under_way.append(some)
+            save(some)
+        while under_way:
+            finish_first()
     return report
+
+
+def _note(report: Report, some: _Slice, saved: ingest.Saved, refuse: Callable[[Row, str], None]) -> None:
+    """Add what became of a slice."""
+    erased = [(some.rows[place], ingest.USER_ERASED.message) for place in saved.erased]
+    refused = sorted([*some.refused, *erased], key=lambda entry: entry[0].line)
+    for row, reason in refused:
+        refuse(row, reason)
+    for warnings in saved.warnings:
+        for warning in warnings:
+            report.warn(warning)
+    report.applied += len(some.rows) - len(erased)
+    report.ignored += some.ignored
+    report.refused += len(refused)
+
+
+@contextmanager
+def _saving(application_id: uuid.UUID, now: datetime) -> Iterator[Callable[[_Slice], None]]:
+    """Threads that save slices, each through a connection of its own: PostgreSQL works on some while Python makes the
+    next one ready. All that were handed over are saved, or have failed, when the context ends."""
+    handed_over: SimpleQueue[_Slice | None] = SimpleQueue()
+
+    def save_until_none() -> None:
+        with closing(connection):
+            while some := handed_over.get():
+                try:
+                    saved = ingest.save(application_id, some.prepared, now=now, arrival_is_a_visit=False)
+                except Exception as error:  # raised again by whoever asks for the result
+                    some.saved.set_exception(error)
+                else:
+                    some.saved.set_result(saved)
+
+    threads = [Thread(target=save_until_none) for _ in range(SAVED_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield handed_over.put
+    finally:
+        for _ in threads:
+            handed_over.put(None)
+        for thread in threads:
+            thread.join()

@@ -203,6 +203,10 @@ def _read(ids: Iterable[str]) -> dict[str, _Stored]:
         }
 
 
+def _json(document: object) -> str:
+    return orjson.dumps(document).decode()
+
+
 def _array(ids: Iterable[str]) -> str:
     """PostgreSQL's text of an array of UUIDs: for a list, psycopg would look at each by itself."""
     return "{" + ",".join(ids) + "}"
@@ -352,10 +356,10 @@ def _write(application_id: uuid.UUID, changes: Sequence[_Change], now: datetime)
             {
                 "application": application_id,
                 # One text: arrays of texts would be put together one by one, in Python.
-                "changes": orjson.dumps([change.as_row() for change in changes]).decode(),
+                "changes": _json([change.as_row() for change in changes]),
                 "with_email": _array(change.id for change in changes if "email" in change.profile),
                 "with_name": _array(change.id for change in changes if "name" in change.profile),
-                "removals": orjson.dumps({change.id: change.removals for change in changes if change.removals}).decode(),
+                "removals": _json({change.id: change.removals for change in changes if change.removals}),
                 "erased_since": erased_since,
             },
         )

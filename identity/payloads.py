@@ -127,7 +127,8 @@ def too_large(limit: int) -> Refused:
 
 
 def read_json(body: bytes) -> object:
-    """The JSON document in `body`, which is UTF-8 with or without a BOM. Raises Refused."""
+    """The JSON document in `body`, which is UTF-8 with or without a BOM. Integers past 64 bits, which nobody can send
+    exactly, may come as floats. Raises Refused."""
     with contextlib.suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
     # Only to the quicker one are a BOM, lone surrogates and infinite numbers no JSON.

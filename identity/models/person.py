@@ -50,4 +50,3 @@ def person_key(application_id: uuid.UUID, external_id: str) -> str:
 
 # Of its first hexadecimal digit, a UUID's variant takes up the two highest bits.
 _VARIANTS = {f"{digit:x}": f"{digit & 0b0011 | 0b1000:x}" for digit in range(16)}
-

@@ -96,10 +96,10 @@ def test_uploads_are_imported_as_they_come(acme: Application, start: Start) -> N
     second = upload(acme, 20)
     wait_until(lambda: is_done(second))
     assert acme.people.count() == 20
+    wait_until(lambda: not ProcrastinateJob.objects.filter(task_name="identity.run_import").exists())
     worker.terminate()
     assert worker.communicate()[0] == "Worker started.\nWorker stopped.\n"
     assert worker.returncode == 0
-    assert not ProcrastinateJob.objects.filter(task_name="identity.run_import").exists()
 
 
 def test_a_worker_that_is_told_to_end_leaves_its_import_to_the_next(acme: Application, start: Start) -> None:

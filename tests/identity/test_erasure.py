@@ -42,7 +42,7 @@ def test_late_calls_are_refused(api: Api) -> None:
     assert api.stored().keys() == {"bob", "cid"}
 
 
-def test_late_rows_of_a_file_are_refused(api: Api, tmp_path: Path) -> None:
+def test_late_rows_of_a_file_are_refused(transactional_db: None, api: Api, tmp_path: Path) -> None:
     api.identify(ANN)
     erase(api.application, external_id="ann")
     file = tmp_path / "users.csv"

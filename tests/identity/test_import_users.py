@@ -14,7 +14,7 @@ from tests import factories
 
 
 @pytest.fixture
-def acme(db: None) -> Application:
+def acme(transactional_db: None) -> Application:
     caches.forget()
     return factories.new_application().application
 

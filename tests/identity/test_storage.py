@@ -1,6 +1,7 @@
 """What the database itself sees to, whoever writes."""
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from identity.models import Application, Person, Role, Teammate, Trait, User
 from identity.models.application import RESERVED_SLUGS
-from identity.models.person import person_id
+from identity.models.person import person_id, person_key
 from tests import factories
 
 
@@ -43,6 +46,12 @@ def test_last_seen_has_no_index() -> None:
     indexes = "SELECT string_agg(indexdef, ';') FROM pg_indexes WHERE tablename = 'identity_person'"
     assert "last_seen" not in one(indexes)
     assert "traits" not in one(indexes)
+
+
+@given(st.uuids(), st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
+def test_a_key_is_a_uuid_of_version_5(application_id: uuid.UUID, external_id: str) -> None:
+    assert person_key(application_id, external_id) == str(uuid.uuid5(application_id, external_id))
+    assert person_id(application_id, external_id) == uuid.uuid5(application_id, external_id)
 
 
 def person(application: Application, **fields: Any) -> Person:

@@ -21,7 +21,8 @@ from identity.models.user_import import State
 from identity.tasks import forget_old_uploads, run_import, start_import
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+# The import has connections of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 CSV = """id,email,plan,seats
 u1,ann@example.com,pro,3
@@ -206,7 +207,6 @@ def test_a_deleted_import_stays_deleted(acme: Application, monkeypatch: pytest.M
     assert not UserImport.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
 def test_an_application_that_goes_takes_its_import_along(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next users of the file have no application any more, which is nobody's mistake."""
     caches.forget()

@@ -18,7 +18,7 @@ PAGES = ["", "{}/", "{}/progress/", "{}/refused/"]
 
 
 @pytest.fixture
-def acme(db: None) -> Application:
+def acme(transactional_db: None) -> Application:
     return factories.new_application().application
 
 
