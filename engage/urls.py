@@ -2,17 +2,18 @@ from django.urls import include, path, re_path
 from django.urls.resolvers import URLPattern, URLResolver
 
 from engage.management_api import api
-from engage.views import help_pages, home, segments, traits
+from engage.views import builder, help_pages, home, segment, segments, traits
 
 # Slugs that a segment can't have, because a page, or a call of the API, stands there: engage/models/segment.py
 # reserves them.
 _segments: list[URLPattern | URLResolver] = [
     path("", segments.segments, name="segments"),
-    path("create/", segments.create, name="segment_create"),
-    path("preview/", segments.preview, name="segment_preview"),
-    path("rule/", segments.rule_rest, name="segment_rule_rest"),
+    path("create/", builder.create, name="segment_create"),
+    path("preview/", builder.preview, name="segment_preview"),
+    path("rule/", builder.rule_rest, name="segment_rule_rest"),
     path("traits/", traits.traits, name="traits"),
-    path("<slug:segment_slug>/", segments.segment, name="segment"),
+    path("<slug:segment_slug>/", segment.segment, name="segment"),
+    path("<slug:segment_slug>/edit/", builder.edit, name="segment_edit"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
