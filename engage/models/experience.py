@@ -22,6 +22,11 @@ class Status(models.TextChoices):
     PAUSED = "paused", "Paused"
 
 
+class ExperienceQuerySet(models.QuerySet["Experience"]):
+    def live(self) -> "ExperienceQuerySet":
+        return self.filter(status=Status.LIVE)
+
+
 class Experience(models.Model):
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="experiences")
     name = models.CharField(max_length=NAME_LENGTH)
@@ -31,6 +36,8 @@ class Experience(models.Model):
     segments: "models.ManyToManyField[Segment, ExperienceSegment]" = models.ManyToManyField(
         Segment, through="ExperienceSegment", related_name="experiences"
     )
+
+    objects = ExperienceQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]
