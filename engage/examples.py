@@ -102,7 +102,7 @@ def _example(
     recipe: Recipe, kinds: Mapping[str, Kind | None], texts: Callable[[str], Collection[str]]
 ) -> Example | None:
     named = {_bare(key): key for key, kind in kinds.items() if kind is recipe.kind}
-    key = next((named[name] for name in recipe.traits if name in named), None)
+    key = next((named[_bare(name)] for name in recipe.traits if _bare(name) in named), None)
     if key is None:
         return None
     value = recipe.value
