@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.db import IntegrityError
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -114,6 +115,7 @@ def _document(request: HttpRequest) -> object:
 
 
 def _plan_page(request: HttpRequest, access: Access, document: object, plan: Plan) -> HttpResponse:
+    prefetch_related_objects([segment for segment, _ in plan.changed], "experiences")
     replaced = [
         Replacement(segment, entry, differences(segment.parsed_rules, entry.rules)) for segment, entry in plan.changed
     ]
@@ -124,6 +126,7 @@ def _plan_page(request: HttpRequest, access: Access, document: object, plan: Pla
         document=json.dumps(document, ensure_ascii=False),
         created=[entry for _, entry in plan.created],
         replaced=replaced,
+        written=len(plan.created) + len(replaced),
         unchanged=[segment for segment, _ in plan.unchanged],
     )
 
