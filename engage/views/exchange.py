@@ -33,10 +33,8 @@ def export_segments(request: HttpRequest, access: Access) -> HttpResponse:
     """A page to choose segments on, and the file of those that were chosen. It is posted only because the slugs of many
     segments do not fit into an address."""
     found = Segment.objects.filter(application=access.application, is_everyone=False)
-    chosen = found
     if request.method == "POST":
-        if request.POST.get("which") == "some":
-            chosen = found.filter(slug__in=request.POST.getlist("segment"))
+        chosen = found if request.POST.get("which") == "all" else found.filter(slug__in=request.POST.getlist("segment"))
         if chosen.exists():
             return _file(access, exchange.dump(chosen.order_by("slug")))
     return access.page(

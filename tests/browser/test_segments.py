@@ -171,17 +171,16 @@ def test_segments_go_from_one_application_to_another(
 ) -> None:
     page = open_as(open_page, editor, "")
     page.get_by_role("link", name="Export").click()
-    page.get_by_label("Only those chosen below").check()
     page.get_by_label("Pro users").check()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download file").click()
+        page.get_by_role("button", name="Download the chosen").click()
     file = tmp_path / "segments.json"
     download.value.save_as(file)
     other = factories.teammate(factories.new_application("Other").application, Role.EDITOR)
     page = open_as(open_page, other, "import/")
     page.get_by_label("File of segments").set_input_files(file)
     page.get_by_role("button", name="Look at what it would do").click()
-    expect(page.get_by_role("heading", name="1 created")).to_be_visible()
+    expect(page.get_by_role("heading", name="Creates 1 segment")).to_be_visible()
     assert Segment.objects.filter(application=other.application).count() == 1
     page.get_by_role("button", name="Import 1 segment").click()
     toast(page, "Imported: 1 created, 0 replaced, 0 unchanged.")

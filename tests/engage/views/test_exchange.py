@@ -67,13 +67,13 @@ def test_an_import_says_what_it_would_do_and_then_does_it(editor: SignedIn) -> N
     factories.experience("Tour", changed)
     response = upload(editor, document(new="<b>New</b>", changed="Renamed", same="Same"))
     page = text(response)
-    assert "1 created" in page
+    assert "Creates 1 segment" in page
     assert "&lt;b&gt;New&lt;/b&gt;" in page
-    assert "1 replaced" in page
+    assert "Replaces 1 segment" in page
     assert "used by a live experience" in page
     assert "Renamed to “" in page
     assert '<span class="pill accent">Changed</span>' in page
-    assert "1 are like this already" in page
+    assert "Leaves 1 segment that is like this already" in page
     assert Segment.objects.filter(application=editor.application).count() == 3
     sent = Fields.of(response.content.decode())  # type: ignore[attr-defined]
     done = editor.client.post(editor.path("import/"), sent, follow=True)
