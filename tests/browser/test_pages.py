@@ -83,6 +83,11 @@ def paths(acme: Application) -> list[str]:
     root = f"/{acme.slug}/engage/segments/"
     slugs = [segment.slug for segment in Segment.objects.filter(application=acme)]
     segments = [root, f"{root}?q=nothing", f"{root}create/", f"{root}traits/", *(f"{root}{slug}/" for slug in slugs)]
+    segments += [f"{root}{slug}/edit/" for slug in slugs if slug != "everyone"]
+    pages = ["members/", "members/?q=nobody", "why/", "why/?user=someone@example.com", "why/?user=x", "history/"]
+    pages += ["history/1/restore/", "delete/"]
+    segments += [f"{root}{slug}/{page}" for slug in ("pro-users", slugs[-1]) for page in pages]
+    segments += [f"{root}export/", f"{root}import/", f"{root}?sort=-users", f"{root}create/?copy=pro-users"]
     settings = f"/{acme.slug}/settings/"
     key, secret = acme.keys.earliest("pk"), acme.identity_secrets.get()
     done, failed = acme.imports.order_by("pk")
@@ -139,7 +144,7 @@ def test_a_segment_is_built_by_keyboard_alone(acme: Application, editor: Teammat
 def test_escape_leaves_the_trait_as_it_was(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_page("/sign-in/")
     sign_in(page, editor)
-    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/edit/")
     trait = page.get_by_role("combobox", name="Trait")
     trait.fill("tea")
     trait.press("Escape")
@@ -151,7 +156,7 @@ def test_escape_leaves_the_trait_as_it_was(acme: Application, editor: Teammate, 
 def test_what_is_typed_while_a_row_comes_back_stays(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_page("/sign-in/")
     sign_in(page, editor)
-    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/edit/")
     held: list[Route] = []
     # A lambda, because Playwright looks into what it is given, and can't into a built-in method.
     page.route("**/rule/**", lambda route: held.append(route))  # noqa: PLW0108
@@ -171,7 +176,7 @@ def test_what_is_typed_while_a_row_comes_back_stays(acme: Application, editor: T
 def test_an_older_answer_never_replaces_a_newer_one(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_page("/sign-in/")
     sign_in(page, editor)
-    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/edit/")
     held: list[Route] = []
 
     def hold_the_first(route: Route) -> None:
@@ -196,7 +201,7 @@ def test_rules_are_removed_with_focus_kept_in_the_list(
 ) -> None:
     page = open_page("/sign-in/")
     sign_in(page, editor)
-    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/edit/")
     page.get_by_role("button", name="Add rule").click()
     expect(page.get_by_role("combobox", name="Trait").last).to_be_focused()
     page.get_by_role("button", name="Remove rule").first.press("Enter")
@@ -256,7 +261,7 @@ def test_search_narrows_the_list_in_place(acme: Application, editor: Teammate, o
 def test_a_toast_says_what_was_saved(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_page("/sign-in/")
     sign_in(page, editor)
-    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/edit/")
     page.get_by_label("Name").fill("Professionals")
     page.get_by_role("button", name="Save changes").click()
     toast = page.locator(".toast", has_text="Saved “Professionals”: 3 users now.")
@@ -329,7 +334,7 @@ def test_a_comparison_is_chosen_by_typing_however_slow_its_row_is(
 def test_a_comparison_is_typed_as_in_any_list(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_page("/sign-in/")
     sign_in(page, editor)
-    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/edit/")
     now = timezone.now()
     page.clock.set_fixed_time(now)
     comparison = page.get_by_label("Comparison")
@@ -358,7 +363,7 @@ def test_a_comparison_is_typed_as_in_any_list(acme: Application, editor: Teammat
 def test_a_trait_typed_in_full_is_chosen_on_leaving(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_page("/sign-in/")
     sign_in(page, editor)
-    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/edit/")
     trait = page.get_by_role("combobox", name="Trait")
     trait.fill("TEAMSIZE")
     page.get_by_label("Name").click()
@@ -394,7 +399,7 @@ def test_a_refused_save_begins_where_something_is_to_mend(
 ) -> None:
     page = open_page("/sign-in/")
     sign_in(page, editor)
-    page.goto(f"/{acme.slug}/engage/segments/pro-users/")
+    page.goto(f"/{acme.slug}/engage/segments/pro-users/edit/")
     page.get_by_label("Value").fill("")
     page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_text("Enter a value.")).to_be_visible()

@@ -14,7 +14,7 @@ from engage.compiled import compiled_segments
 from engage.management_api import segments as calls
 from engage.models import RecordedSize, Segment
 from engage.rules import parse
-from engage.views import segments as pages
+from engage.views import builder
 from tests import factories
 from tests.engage.api.calls import NOT_PRO, PRO, Api
 from tests.engage.views.conftest import form
@@ -56,9 +56,9 @@ def test_a_segment_that_is_gone_is_said_so_in_the_builder(
 ) -> None:
     segment = api.segment()
     client.force_login(factories.teammate(api.application).user)
-    meanwhile(pages, "changes", delete(segment))
-    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, name="Pro")
-    answer = client.post(f"/{api.application.slug}/engage/segments/{segment.slug}/", typed)
+    meanwhile(builder, "changes", delete(segment))
+    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, name="Pro", version="1")
+    answer = client.post(f"/{api.application.slug}/engage/segments/{segment.slug}/edit/", typed)
     assert answer.status_code == 422
     assert "Someone deleted this segment meanwhile." in answer.content.decode()
     assert 'value="free"' in answer.content.decode()
@@ -101,7 +101,7 @@ def test_the_builder_is_obeyed_at_once_by_its_own_worker(
     factories.person(api.application, {"plan": "free"}, id="ann")
     assert api.get("/users/ann").json["segments"] == ["everyone"]
     client.force_login(factories.teammate(api.application).user)
-    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, name="Free")
+    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, name="Free", version="1")
     with django_capture_on_commit_callbacks(execute=True):
-        client.post(f"/{api.application.slug}/engage/segments/{segment.slug}/", typed)
+        client.post(f"/{api.application.slug}/engage/segments/{segment.slug}/edit/", typed)
     assert api.get("/users/ann").json["segments"] == ["everyone", segment.slug]

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from engage.forms import Row, RuleSet, SegmentForm
 from engage.models import Segment
 from engage.rules import parse
-from engage.views import segments as segments_views
+from engage.views import builder
 from identity.models import Application
 from identity.values import Kind
 from identity.views.access import Access
@@ -60,18 +60,19 @@ def test_another_application_takes_no_posts(editor: SignedIn, viewer: SignedIn, 
 def test_a_segment_of_another_application_is_not_there(editor: SignedIn, viewer: SignedIn) -> None:
     segment(viewer.application, "Theirs")
     assert editor.client.get(editor.path("theirs/")).status_code == 404
-    assert editor.client.post(editor.path("theirs/"), form(PLAN_IS_PRO, name="Mine")).status_code == 404
+    assert editor.client.post(editor.path("theirs/edit/"), form(PLAN_IS_PRO, name="Mine")).status_code == 404
 
 
 def test_a_viewer_reads_and_changes_nothing(viewer: SignedIn) -> None:
     mine = segment(viewer.application)
     assert "Create segment" not in text(viewer.client.get(viewer.path()))
     page = text(viewer.client.get(viewer.path("pro-users/")))
-    assert "Users who match every rule" in page
+    assert "Ask an owner to make you an editor" in page
     assert "<form class" not in page
+    assert "/edit/" not in page
     assert viewer.client.get(viewer.path("create/")).status_code == 403
     assert viewer.client.post(viewer.path("create/"), form(PLAN_IS_PRO, name="New")).status_code == 403
-    assert viewer.client.post(viewer.path("pro-users/"), form(LARGE, name="New")).status_code == 403
+    assert viewer.client.post(viewer.path("pro-users/edit/"), form(LARGE, name="New")).status_code == 403
     assert viewer.client.post(viewer.path("rule/"), form()).status_code == 403
     mine.refresh_from_db()
     assert mine.name == "Pro users"
@@ -80,7 +81,7 @@ def test_a_viewer_reads_and_changes_nothing(viewer: SignedIn) -> None:
 def test_nobody_changes_everyone(editor: SignedIn) -> None:
     page = text(editor.client.get(editor.path("everyone/")))
     assert "It can’t be changed or deleted." in page
-    assert editor.client.post(editor.path("everyone/"), form(PLAN_IS_PRO, name="Nobody")).status_code == 403
+    assert editor.client.post(editor.path("everyone/edit/"), form(PLAN_IS_PRO, name="Nobody")).status_code == 403
 
 
 @pytest.mark.parametrize(("page", "wrong"), [("", "post"), ("traits/", "post"), ("preview/", "get"), ("rule/", "get")])
@@ -114,8 +115,9 @@ def test_the_list_takes_as_many_queries_for_many_segments(
 ) -> None:
     for number in range(30):
         segment(editor.application, f"Segment {number}")
-    # session, user, teammates; whether it is large; paging, segments, sizes; total; the counts of both tabs
-    with django_assert_num_queries(10):
+    # session, user, teammates; the counts of both tabs; whether it is large; paging, segments, sizes; where they are
+    # used, sizes over time; total
+    with django_assert_num_queries(12):
         editor.client.get(editor.path())
 
 
@@ -263,10 +265,12 @@ def test_a_form_that_does_not_do_says_why(
 def test_a_segment_keeps_its_slug_when_it_changes(editor: SignedIn) -> None:
     segment(editor.application)
     factories.person(editor.application, {"plan": "pro"})
-    page = text(editor.client.get(editor.path("pro-users/")))
+    page = text(editor.client.get(editor.path("pro-users/edit/")))
     assert 'value="Pro users"' in page
     assert 'value="pro"' in page
-    response = editor.client.post(editor.path("pro-users/"), form(LARGE, name="pro USERS"), follow=True)
+    response = editor.client.post(
+        editor.path("pro-users/edit/"), form(LARGE, name="pro USERS", version="1"), follow=True
+    )
     assert "Saved “pro USERS”: 0 users now, 1 removed." in text(response)
     assert Segment.objects.get(slug="pro-users").name == "pro USERS"
 
@@ -275,12 +279,12 @@ def test_opening_a_rule_never_changes_what_it_means(editor: SignedIn) -> None:
     """A rule that looks for the text "10" stays one, though the trait is a number by now."""
     factories.person(editor.application, {"teamSize": 10})
     segment(editor.application, "Text", trait="teamSize", operator="equals", value="10")
-    row = text(editor.client.get(editor.path("text/"))).split('class="rule"')[1]
+    row = text(editor.client.get(editor.path("text/edit/"))).split('class="rule"')[1]
     row_id = row.split('name="rule" value="')[1].split('"')[0]
     kind = row.split(f'name="kind-{row_id}" value="')[1].split('"')[0]
     assert kind == "string"
-    sent = form({"trait": "teamSize", "operator": "equals", "value": "10", "kind": kind}, name="Text")
-    editor.client.post(editor.path("text/"), sent)
+    sent = form({"trait": "teamSize", "operator": "equals", "value": "10", "kind": kind}, name="Text", version="1")
+    editor.client.post(editor.path("text/edit/"), sent)
     assert Segment.objects.get(slug="text").rules == [{"trait": "teamSize", "operator": "equals", "value": "10"}]
 
 
@@ -305,8 +309,8 @@ SAVED = [
 @pytest.mark.parametrize(("operator", "value"), SAVED)
 def test_a_saved_rule_opens_as_it_was_saved(editor: SignedIn, operator: str, value: object) -> None:
     saved = segment(editor.application, "Saved", trait="trait", operator=operator, value=value)
-    sent = Fields.of(editor.client.get(editor.path("saved/")).content.decode())
-    editor.client.post(editor.path("saved/"), sent | {"name": "Again", "do": "save"})
+    sent = Fields.of(editor.client.get(editor.path("saved/edit/")).content.decode())
+    editor.client.post(editor.path("saved/edit/"), sent | {"name": "Again", "do": "save"})
     rules = saved.rules
     saved.refresh_from_db()
     assert (saved.name, saved.rules) == ("Again", rules)
@@ -503,7 +507,7 @@ def test_a_name_that_is_taken_between_check_and_save_is_an_error_of_the_form(edi
     assert built.is_valid()
     segment(editor.application, "Power users")
     access = Access(editor.application, editor.teammate, [editor.application])
-    assert not segments_views.save(access, built)
+    assert not builder.save(access, built)
     assert built.errors["name"] == ["There is a segment with this name."]
 
 
@@ -513,9 +517,9 @@ def test_the_builder_takes_as_many_queries_for_many_rules(
     factories.person(editor.application, {"plan": "pro"})
     rules = parse([{"trait": "plan", "operator": "not_equals", "value": str(number)} for number in range(20)])
     Segment.objects.create_with_rules(editor.application, name="Many", rules=rules)
-    # session, user, teammates; segment; kinds, total, traits; suggestions; whether it is large; counts, sample
-    with django_assert_num_queries(11):
-        editor.client.get(editor.path("many/"))
+    # session, user, teammates; segment; kinds, total, traits; suggestions; version; whether it is large; counts, sample
+    with django_assert_num_queries(12):
+        editor.client.get(editor.path("many/edit/"))
 
 
 def test_times_are_those_of_the_application(editor: SignedIn) -> None:
