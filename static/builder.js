@@ -116,58 +116,67 @@ removedNotice.addEventListener("click", (event) => {
 });
 
 // A trait that no one sends yet is defined in a dialog, and the row that asked for it takes it over.
-const dialog = document.getElementById("define-trait");
-const blankForm = dialog.querySelector("form").outerHTML;
-let definedFor = null;
-rules.addEventListener("define", (event) => {
-  definedFor = event.target;
-  dialog.querySelector("form").outerHTML = blankForm;
-  const form = dialog.querySelector("form");
-  htmx.process(form);
-  form.elements.key.value = event.detail;
+rules.addEventListener("define", ({ target: box, detail: key }) => {
+  const dialog = document.getElementById("define-trait").content.firstElementChild.cloneNode(true);
+  document.body.append(dialog);
+  htmx.process(dialog);
+  dialog.querySelector("[name=key]").value = key;
+  dialog.addEventListener("click", (event) => { if (event.target.closest("[data-close]")) dialog.close(); });
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target.id === "defined-trait") takeOver(box, detail.target.firstElementChild);
+  });
   dialog.showModal();
 });
-dialog.addEventListener("click", (event) => {
-  if (event.target.closest("[data-close]")) dialog.close();
-});
-document.addEventListener("htmx:afterSwap", ({ detail }) => {
-  if (detail.target.id !== "defined-trait") return;
-  const option = detail.target.firstElementChild;
+
+function takeOver(box, option) {
   for (const holder of [document, newRule.content]) {
     for (const group of holder.querySelectorAll("[data-traits]")) group.append(option.cloneNode(true));
   }
-  dialog.close();
-  definedFor.field.value = option.value;
-  definedFor.refresh();
-  definedFor.field.dispatchEvent(new Event("input", { bubbles: true }));
-  definedFor.input.focus();
+  option.closest("dialog").close(); // gives the focus back
+  box.field.value = option.value;
+  box.refresh();
+  box.field.dispatchEvent(new Event("input", { bubbles: true }));
   say(`Defined ${option.value}`);
-});
+}
 
 // Operator and value come back for a new trait with the value as it was when they were asked for. Whoever typed on
-// meanwhile keeps what they typed, and their place.
-const textFields = (rest) => [...rest.querySelectorAll(".rule-value :is(input:not([type=hidden]), textarea)")];
+// meanwhile keeps what they typed, and their place, also where one value becomes a list.
+const valueFields = (rest) => [...rest.querySelectorAll(".rule-value :is(input:not([type=hidden]), textarea:not([hidden]))")];
+const chipLists = (rest) => [...rest.querySelectorAll(".rule-value textarea[hidden]")];
+const partOf = (field) => field.id.replace("-search", ""); // beside a list of chips one types into a field of its own
 const lines = (text) => (text ?? "").replaceAll("\r\n", "\n"); // forms send line breaks in another way than fields have them
 let before = null;
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.target.matches(".rule-rest")) return;
-  const sent = detail.requestConfig.parameters;
+document.addEventListener("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+  if (!target.matches(".rule-rest")) return;
+  const isNew = ({ name, value }) => lines(value) !== lines(requestConfig.parameters[name]);
   before = {
-    focused: detail.target.contains(document.activeElement),
-    typed: textFields(detail.target).filter(({ name, value }) => lines(value) !== lines(sent[name])),
+    focused: target.contains(document.activeElement) && partOf(document.activeElement),
+    typed: valueFields(target).filter(isNew),
+    lists: chipLists(target).filter(isNew),
   };
 });
-document.addEventListener("htmx:afterSwap", ({ detail }) => {
-  if (!detail.target.matches(".rule-rest")) return;
-  for (const { id, value, selectionStart, selectionEnd } of before.typed) {
-    const field = textFields(detail.target).find((field) => field.id === id);
+document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  if (!target.matches(".rule-rest")) return;
+  const fieldOf = (part) => valueFields(target).find((field) => partOf(field) === part);
+  const listOf = (part) => chipLists(target).find((list) => list.id === part);
+  for (const { id, value } of before.lists) {
+    if (listOf(id)) listOf(id).value = value;
+  }
+  for (const { id, name, value, selectionStart, selectionEnd } of before.typed) {
+    const part = id.replace("-search", "");
+    const field = fieldOf(part);
     if (!field) continue;
+    if (name && listOf(part)) listOf(part).value = ""; // what is typed now is all that the one value is
     field.value = value;
     if (["text", "textarea"].includes(field.type) && selectionStart !== null) field.setSelectionRange(selectionStart, selectionEnd);
   }
-  for (const box of detail.target.querySelectorAll("combo-box")) box.refresh();
-  showName(detail.target.closest(".rule"));
-  if (before.focused && !detail.target.contains(document.activeElement)) detail.target.querySelector("select").focus();
+  if (before.focused && !target.contains(document.activeElement)) (fieldOf(before.focused) ?? target.querySelector("select")).focus();
+  for (const box of target.querySelectorAll("combo-box")) {
+    box.refresh();
+    if (before.typed.length) box.resume();
+  }
+  showName(target.closest(".rule"));
 });
 
 // Rows that are on their way, by their request. A row is back only when its new fields answer: after htmx settled them,

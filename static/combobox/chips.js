@@ -7,7 +7,7 @@ const CLICK_MS = 200; // a click that takes the focus away is over by then
 
 export class Chips {
   constructor(box, area) {
-    Object.assign(this, { box, area, suggestions: new Suggestions(box.dataset.source), values: [] });
+    Object.assign(this, { box, area, suggestions: new Suggestions(box.dataset.source) });
     area.hidden = true;
     this.input = make("input", { id: `${area.id}-search`, autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: "Add values", dir: "auto" });
     this.chips = make("ul", { "aria-label": "Chosen values" });
@@ -21,17 +21,21 @@ export class Chips {
     });
     this.chips.addEventListener("keydown", (event) => this.onChipKey(event));
     this.input.addEventListener("paste", (event) => this.onPaste(event));
-    this.refresh();
+    this.values = this.stored();
+    this.show();
   }
 
   get typed() { return this.input.value; }
   get buttons() { return [...this.chips.querySelectorAll("button")]; }
   place(button) { return this.buttons.indexOf(button); }
 
+  stored() { return [...new Set(linesOf(this.area.value))]; }
+
   refresh() {
-    this.values = [...new Set(linesOf(this.area.value))];
+    this.values = this.stored();
     if (this.values.at(-1) === this.typed) this.values.pop();
     this.show();
+    this.store();
   }
 
   show() {

@@ -35,7 +35,8 @@ class ComboBox extends HTMLElement {
     this.input.addEventListener("input", (event) => {
       this.isTyped = true;
       this.kind.onInput?.(event);
-      this.open();
+      if (this.input.value || this.kind instanceof Choice) this.open();
+      else this.close(); // nothing is sought, and what can be had shows on a click or an arrow key
     });
     this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the field
     this.list.addEventListener("click", (event) => {
@@ -47,6 +48,12 @@ class ComboBox extends HTMLElement {
   // Show the field as it is, after its value was set from outside.
   refresh() {
     this.kind.refresh();
+  }
+
+  // Go on where someone typed already before the field came.
+  resume() {
+    this.isTyped = true;
+    if (document.activeElement === this.input && this.input.value) this.open();
   }
 
   get items() {
