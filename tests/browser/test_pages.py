@@ -82,7 +82,14 @@ def wait_for_one(page: Page, held: list[Route]) -> None:
 def paths(acme: Application) -> list[str]:
     root = f"/{acme.slug}/engage/segments/"
     slugs = [segment.slug for segment in Segment.objects.filter(application=acme)]
-    segments = [root, f"{root}?q=nothing", f"{root}create/", f"{root}traits/", *(f"{root}{slug}/" for slug in slugs)]
+    segments = [
+        root,
+        f"{root}?q=nothing",
+        f"{root}create/",
+        f"{root}traits/",
+        f"{root}traits/define/",
+        *(f"{root}{slug}/" for slug in slugs),
+    ]
     segments += [f"{root}{slug}/edit/" for slug in slugs if slug != "everyone"]
     settings = f"/{acme.slug}/settings/"
     key, secret = acme.keys.earliest("pk"), acme.identity_secrets.get()
