@@ -9,7 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from engage.applications import create_application
-from engage.models import Segment
+from engage.audience import count_each, matching
+from engage.history import DAYS_SHOWN
+from engage.models import RecordedSize, Segment
+from engage.operators import Moment
 from engage.rules import parse
 from identity import ingest, tally
 from identity.models import Application, Key, Trait, User
@@ -64,8 +67,27 @@ def _make() -> Application:
     for key, description in DESCRIPTIONS.items():
         Trait.objects.filter(application=acme, key=key).update(description=description)
     for name, rules in SEGMENTS.items():
-        Segment.objects.create_with_rules(acme, name=name, rules=parse(rules), created_by=owner)
+        made = Segment.objects.create_with_rules(
+            acme, name=name, rules=parse(BEGAN_AS.get(name, rules)), created_by=owner
+        )
+        if name in BEGAN_AS:
+            made.change(name=name, rules=parse(rules), changed_by=owner)
+    _record_sizes(acme, now)
     return acme
+
+
+def _record_sizes(acme: Application, now: datetime) -> None:
+    """The sizes that segments would have had on the days before, of the users who had signed up by then."""
+    segments = list(Segment.objects.filter(application=acme))
+    lists = [segment.parsed_rules for segment in segments]
+    for days in range(1, DAYS_SHOWN):
+        day = (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
+        people = matching(acme, parse([_rule("signupDate", "more_than_days_ago", days)]), now=now)
+        _, counts = count_each(people, lists, Moment.at(day, acme.zone))
+        RecordedSize.objects.bulk_create(
+            RecordedSize(segment=segment, recorded_at=day, users=users)
+            for segment, users in zip(segments, counts, strict=True)
+        )
 
 
 DESCRIPTIONS = {
@@ -92,6 +114,9 @@ SEGMENTS = {
     "Beta testers": [_rule("beta", "equals", True)],
     "Without a company": [_rule("company", "is_not_set")],
 }
+
+# Segments that were something else before, so that there is a history to look at.
+BEGAN_AS = {"Large teams not on enterprise": [_rule("teamSize", "greater_than", 20), _rule("company", "is_set")]}
 
 _FIRST = (
     "Aiko Amara Anders Anna Ben Beatriz Carlos Chloé Daniel Dina Elena Emeka Farah Felix Grace Hana Hugo Ines Ivan Jane"

@@ -1,6 +1,5 @@
 """Segments as one JSON document, with which those of one application move to another: from staging to production."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +12,10 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from engage import compiled, rules
-from engage.models import Segment
+from engage.models import Segment, SegmentVersion
 from engage.models.segment import RESERVED_SLUGS, SLUG_LENGTH, checked_name
 from engage.rules import InvalidRules, Rules
-from identity.models import Application
+from identity.models import Application, User
 
 VERSION = 1
 
@@ -140,34 +139,55 @@ def _is_slug(text: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an import would do: the segments as they are, those that it would make not saved yet, each with its entry of
+    the document and in its order."""
+
+    created: list[tuple[Segment, Entry]]
+    changed: list[tuple[Segment, Entry]]
+    unchanged: list[tuple[Segment, Entry]]
+
+
+def plan_import(application: Application, entries: Sequence[Entry]) -> Plan:
+    """What importing these entries would do now. Raises InvalidDocument when names collide."""
+    return _plan(application, entries, Segment.objects.filter(application=application))
+
+
+def _plan(application: Application, entries: Sequence[Entry], stored: Iterable[Segment]) -> Plan:
+    known = {segment.slug: segment for segment in stored}
+    _check_names(application, entries)
+    plan = Plan([], [], [])
+    for entry in entries:
+        segment = known.get(entry.slug)
+        if segment is None:
+            plan.created.append((Segment(application=application, slug=entry.slug), entry))
+        elif segment.name == entry.name and rules.is_same(segment.rules, rules.dump(entry.rules)):
+            plan.unchanged.append((segment, entry))
+        else:
+            plan.changed.append((segment, entry))
+    return plan
+
+
 @transaction.atomic
-def import_segments(application: Application, entries: Sequence[Entry]) -> Imported:
+def import_segments(application: Application, entries: Sequence[Entry], *, imported_by: User | None = None) -> Imported:
     """Create or replace segments by their slugs; those that a document leaves out stay. All or nothing: raises
     InvalidDocument when names collide, and IntegrityError when someone takes one at the same moment."""
     Application.objects.select_for_update(no_key=True).get(pk=application.pk)  # two imports wait for each other
     # Nobody changes or deletes one of them meanwhile.
-    known = {segment.slug: segment for segment in Segment.objects.filter(application=application).select_for_update()}
-    _check_names(application, entries)
+    plan = _plan(application, entries, Segment.objects.filter(application=application).select_for_update())
     now = timezone.now()
-    created: list[Segment] = []
-    changed: list[Segment] = []
-    unchanged: list[Segment] = []
-    for entry in entries:
-        segment = known.get(entry.slug) or Segment(application=application, slug=entry.slug)
-        dumped = rules.dump(entry.rules)
-        # As texts, since to Python 1 == True.
-        if (segment.name, json.dumps(segment.rules, sort_keys=True)) == (
-            entry.name,
-            json.dumps(dumped, sort_keys=True),
-        ):
-            unchanged.append(segment)
-            continue
-        segment.name, segment.rules, segment.changed_at, segment.changed_by = entry.name, dumped, now, None
-        (changed if entry.slug in known else created).append(segment)
+    for segment, entry in (*plan.created, *plan.changed):
+        segment.name, segment.rules = entry.name, rules.dump(entry.rules)
+        segment.changed_at, segment.changed_by = now, imported_by
+    created, changed, unchanged = (
+        [segment for segment, _ in part] for part in (plan.created, plan.changed, plan.unchanged)
+    )
     for segment in changed:  # out of the way, since segments may swap their names
         Segment.objects.filter(pk=segment.pk).update(name=uuid4().hex)
     Segment.objects.bulk_update(changed, ["name", "rules", "changed_at", "changed_by"])
     Segment.objects.bulk_create(created)
+    SegmentVersion.objects.record([*created, *changed])
     transaction.on_commit(compiled.forget)
     return Imported(*([segment.slug for segment in part] for part in (created, changed, unchanged)))
 

@@ -17,7 +17,12 @@ class RuleExplanation:
     # The user's value; None when there is none.
     actual: Value | None
     matches: bool
-    reason: str
+    # The answer in words, without what is asked about: `is "pro", which is not enterprise`.
+    verdict: str
+
+    @property
+    def reason(self) -> str:
+        return f"{_subject(self.rule)} {self.verdict}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +39,24 @@ def explain(rules: Rules, properties: Mapping[str, Value], moment: Moment) -> Ex
 
 def _explain(rule: Rule, actual: Value | None, moment: Moment) -> RuleExplanation:
     matches = rule.test(actual, moment)
-    return RuleExplanation(rule, actual, matches, f"{_subject(rule)} {_reason(rule, actual, matches)}")
+    return RuleExplanation(rule, actual, matches, _verdict(rule, actual, matches))
 
 
 def _subject(rule: Rule) -> str:
     return rule.name if rule.trait.startswith("$") else f"`{rule.name}`"
 
 
-def _reason(rule: Rule, actual: Value | None, matches: bool) -> str:
+def _verdict(rule: Rule, actual: Value | None, matches: bool) -> str:
     compares = rule.operator.takes is not Takes.NONE
-    verdict = f"{rule.operator.label if matches else rule.operator.opposite} {rule.value_text}"
+    answer = f"{rule.operator.label if matches else rule.operator.opposite} {rule.value_text}"
     if actual is None:
-        return f"is not set, so it {verdict}" if matches and compares else "is not set"
+        return f"is not set, so it {answer}" if matches and compares else "is not set"
     kind = rule.operator.reads(rule.value)
     if kind is not None and not _is_of(actual, kind):
         return f"is {_shown(actual)}, which is not a {kind}"
     # That plan is pro, which is pro, need not be said.
-    says_more = compares and verdict != f"is {rule.value_text}"
-    return f"is {_shown(actual)}, which {verdict}" if says_more else f"is {_shown(actual)}"
+    says_more = compares and answer != f"is {rule.value_text}"
+    return f"is {_shown(actual)}, which {answer}" if says_more else f"is {_shown(actual)}"
 
 
 def _is_of(actual: Value, kind: Kind) -> bool:

@@ -2,7 +2,7 @@
 lies spread evenly among all others; but how many they are PostgreSQL can't know beforehand. Left to itself it walks
 along the index until it has enough of them, which for three users in a million is each of them, page by page."""
 
-from django.db.models import F, Func, QuerySet, TextField
+from django.db.models import F, Func, Q, QuerySet, TextField
 from django.db.models.expressions import Expression
 
 from identity.models import Person
@@ -20,13 +20,13 @@ class TextOfKey(Func):
     template = '((%(expressions)s)::text COLLATE "C")'
 
 
-def first_by_key(people: QuerySet[Person], matching: Expression, limit: int, *, share: float) -> list[Person]:
+def first_by_key(people: QuerySet[Person], matching: Expression | Q, limit: int, *, share: float) -> list[Person]:
     """Those of the people who match, in the order of their keys, up to a limit, when so large a share of them does."""
     is_near = limit <= share * MOST_LOOKED_AT
     return list(people.filter(matching).order_by("id" if is_near else TextOfKey(F("id")))[:limit])
 
 
-def find_first_by_key(people: QuerySet[Person], matching: Expression, limit: int) -> list[Person]:
+def find_first_by_key(people: QuerySet[Person], matching: Expression | Q, limit: int) -> list[Person]:
     """The same when nobody knows how many do. Two queries where it is many, else three."""
     by_key = people.order_by("id")
     # The key itself, not a subquery that finds it, so that PostgreSQL sees how few people there are before it.

@@ -1,5 +1,6 @@
 """Rules as values: what a segment stores, checked. Pure."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -147,3 +148,8 @@ def _dump_rule(rule: Rule) -> dict[str, Value | list[Value]]:
     if rule.value is None:
         return named
     return named | {"value": list(rule.value) if isinstance(rule.value, tuple) else rule.value}
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether two dumped rules, or lists of them, are the same. As texts, since to Python 1 == True."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

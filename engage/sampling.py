@@ -12,6 +12,8 @@ from identity.models import Application, Person
 # From so many users on, to count them all takes longer than a page should.
 LARGE = 100_000
 SAMPLE_USERS = 8_000
+# With more lists of rules to count than this, fewer users are looked at, so that it takes no longer.
+LISTS = 50
 
 _KEYS = 2**128
 _PROBE = 1 / 256
@@ -34,13 +36,16 @@ class Sample:
         return round(max(1.96 * math.sqrt(found * (1 - self.fraction)), 3) / self.fraction)
 
 
-def draw_sample(application: Application) -> Sample | None:
-    """Some 8,000 users of an application; None when it has few enough to look at all of them."""
+def draw_sample(application: Application, *, lists: int = 1) -> Sample | None:
+    """Some 8,000 users of an application, or fewer to count many lists of rules; None when it has few enough to look at
+    all of them."""
+    wanted = SAMPLE_USERS if lists <= LISTS else SAMPLE_USERS * LISTS // lists
+    large = LARGE if lists <= LISTS else 2 * wanted
     people = Person.objects.filter(application=application)
     users = people.filter(id__lt=_key(_PROBE)).count() / _PROBE
-    if users < LARGE:
+    if users < large:
         return None
-    fraction = SAMPLE_USERS / users
+    fraction = wanted / users
     return Sample(people.filter(id__lt=_key(fraction)), fraction)
 
 

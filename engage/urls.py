@@ -2,20 +2,39 @@ from django.urls import include, path, re_path
 from django.urls.resolvers import URLPattern, URLResolver
 
 from engage.management_api import api
-from engage.views import builder, help_pages, home, segment, segments, trait_definition, traits, values
+from engage.views import (
+    builder,
+    exchange,
+    help_pages,
+    history,
+    home,
+    segment,
+    segments,
+    trait_definition,
+    traits,
+    values,
+)
 
 # Slugs that a segment can't have, because a page, or a call of the API, stands there: engage/models/segment.py
 # reserves them.
 _segments: list[URLPattern | URLResolver] = [
     path("", segments.segments, name="segments"),
     path("create/", builder.create, name="segment_create"),
+    path("export/", exchange.export_segments, name="segments_export"),
+    path("import/", exchange.import_segments, name="segments_import"),
     path("preview/", builder.preview, name="segment_preview"),
     path("rule/", builder.rule_rest, name="segment_rule_rest"),
     path("traits/", traits.traits, name="traits"),
     path("traits/define/", trait_definition.define, name="trait_define"),
     path("traits/values/", values.values, name="trait_values"),
     path("<slug:segment_slug>/", segment.segment, name="segment"),
+    path("<slug:segment_slug>/delete/", segment.delete, name="segment_delete"),
     path("<slug:segment_slug>/edit/", builder.edit, name="segment_edit"),
+    path("<slug:segment_slug>/history/", history.history, name="segment_history"),
+    path("<slug:segment_slug>/history/<int:number>/restore/", history.restore, name="segment_restore"),
+    path("<slug:segment_slug>/members/", segment.members, name="segment_members"),
+    path("<slug:segment_slug>/members/csv/", segment.members_file, name="segment_members_file"),
+    path("<slug:segment_slug>/why/", segment.why, name="segment_why"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

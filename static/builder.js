@@ -248,7 +248,8 @@ form.addEventListener("submit", (event) => {
   waiting = event.submitter;
 });
 
-// Who leaves with changes that are not saved is asked.
+// Who leaves with changes that are not saved is asked, unless what they press says that it drops them.
+document.addEventListener("click", (event) => { if (event.target.closest("[data-drop]")) isSent = true; });
 const content = () => JSON.stringify([...new FormData(form)].filter(([name]) => /^(name|trait|operator|value|to)(-[0-9a-f]{8})?$/.test(name)));
 const contentAtFirst = "unsaved" in form.dataset ? null : content();
 window.addEventListener("beforeunload", (event) => {

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from engage.applications import NewApplication, create_application
+from engage.models import Experience, ExperienceKind, Segment, Status
 from identity import ingest
 from identity.models import Application, Person, Role, Teammate, User
 from identity.models.person import person_id
@@ -33,3 +34,12 @@ def person(
     call = parse_identify({"id": f"user-{next(_numbers)}", "traits": traits or {}, **fields}, now=now)
     ingest.identify(application.pk, call, now=now)
     return Person.objects.get(pk=person_id(application.pk, call.external_id))
+
+
+def experience(name: str, *segments: Segment, status: Status = Status.LIVE) -> Experience:
+    """A tour that shows to these segments of one application."""
+    made = Experience.objects.create(
+        application=segments[0].application, name=name, kind=ExperienceKind.TOUR, status=status
+    )
+    made.segments.set(segments)
+    return made

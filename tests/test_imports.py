@@ -16,8 +16,8 @@ LAYERS = """
     engage.management
     engage.management_api engage.views engage.templatetags
     identity.api identity.management identity.views
-    engage.forms engage.census engage.applications engage.exchange
-    engage.tasks
+    engage.forms engage.census engage.applications
+    engage.tasks engage.downloads engage.exchange
     engage.history
     engage.sizes engage.compiled engage.members
     engage.audience
@@ -28,7 +28,7 @@ LAYERS = """
     identity.configuration identity.endpoints identity.erasure identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
-    engage.explanation
+    engage.explanation engage.differences engage.examples
     engage.rules
     engage.operators
     engage.expressions

@@ -1,6 +1,5 @@
 """Who is in a segment, and why."""
 
-import itertools
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from ninja import Query
 
 from engage import members, rules
 from engage.audience import properties
+from engage.downloads import members_csv
 from engage.explanation import explain
 from engage.management_api import schemas
 from engage.management_api.calls import BODY, Call, Group, Invalid, errors, find_segment
@@ -46,17 +46,9 @@ def list_members(
     last_seen and one for each trait; texts that a spreadsheet would run as formulas have a `'` before them."""
     segment = find_segment(request, slug)
     if format == "csv":
-        return _file(request, segment.slug, segment.parsed_rules)
+        return members_csv(request.auth, segment)
     page = members.page(request.auth, segment.parsed_rules, after=after, limit=limit)
     return {"users": list(map(schemas.user, page.people)), "next": str(page.next) if page.next else None}
-
-
-def _file(request: Call, slug: str, found: rules.Rules) -> StreamingHttpResponse:
-    pieces = members.as_csv(request.auth, found)
-    first = next(pieces)  # a database that is away is still a 503 now
-    response = StreamingHttpResponse(itertools.chain([first], pieces), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{slug}.csv"'
-    return response
 
 
 @group.post(

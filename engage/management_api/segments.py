@@ -12,7 +12,7 @@ from engage.audience import audience
 from engage.forms import NAME_TAKEN
 from engage.management_api import schemas
 from engage.management_api.calls import BODY, IMPORT_LIMIT, Call, Group, Invalid, SecretKey, errors, find_segment
-from engage.models import BuiltInSegment, Segment
+from engage.models import BuiltInSegment, Segment, SegmentInUse
 from engage.models.segment import SLUG_LENGTH, checked_name
 from engage.sizes import SegmentSize, sizes
 from identity.payloads import Refused
@@ -77,7 +77,7 @@ def _checked(body: schemas.SegmentIn) -> tuple[str, rules.Rules]:
 
 
 def _write(write: Callable[[], Segment]) -> Segment:
-    """Raises Refused when the name is taken, for Everyone, and for a segment that is gone."""
+    """Raises Refused when the name is taken, for Everyone, for a segment in use, and for one that is gone."""
     try:
         with transaction.atomic():
             segment = write()
@@ -86,6 +86,8 @@ def _write(write: Callable[[], Segment]) -> Segment:
         raise Refused(409, "name_taken", NAME_TAKEN, "name") from error
     except BuiltInSegment as error:
         raise Refused(409, "built_in_segment", str(error)) from error
+    except SegmentInUse as error:
+        raise Refused(409, "segment_in_use", str(error)) from error
     except Segment.DoesNotExist as error:
         raise Refused(404, "not_found", "There is no such segment.") from error
     return segment
@@ -194,7 +196,7 @@ def replace_segment(request: Call, slug: schemas.Slug, body: schemas.SegmentIn) 
     response={204: None, **errors(404, 409)},
 )
 def delete_segment(request: Call, slug: schemas.Slug) -> Status[None]:
-    """409 for Everyone."""
+    """409 for Everyone, and for a segment that experiences show to."""
     segment = find_segment(request, slug)
 
     def delete() -> Segment:

@@ -1,6 +1,7 @@
-"""A segment is a named set of users: those who match every one of its rules."""
+"""A segment is a named set of users: those who match every one of its rules. What it was is kept in versions."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,7 +11,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.text import slugify
 
-from engage.rules import Rules, dump, parse
+from engage.rules import Rules, dump, is_same, parse
 from identity.models import Application, User
 from identity.models.application import first_free
 from identity.values import INVISIBLE_CONTROLS
@@ -19,10 +20,22 @@ NAME_LENGTH = 100
 SLUG_LENGTH = 60
 # The pages and calls that stand where a segment of this name would.
 RESERVED_SLUGS = frozenset({"create", "export", "import", "preview", "rule", "traits"})
+# So many versions of a segment are kept; the oldest go when new ones come.
+VERSIONS_KEPT = 500
+
+IN_USE = "A segment that experiences show to can't be deleted."
 
 
 class BuiltInSegment(Exception):
     """Raised on an attempt to change or delete Everyone."""
+
+
+class SegmentInUse(Exception):
+    """Raised on an attempt to delete a segment that experiences show to."""
+
+
+class ChangedMeanwhile(Exception):
+    """Raised on an attempt to change a segment by someone who has not seen its latest version."""
 
 
 def checked_name(raw: str) -> str:
@@ -42,7 +55,10 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         """Raises BuiltInSegment when Everyone is among them. It goes only with its application."""
         if self.filter(is_everyone=True).exists():
             raise BuiltInSegment("Everyone can't be deleted.")
-        return super().delete()
+        try:
+            return super().delete()
+        except models.RestrictedError as error:
+            raise SegmentInUse(IN_USE) from error
 
     def create_everyone(self, application: Application) -> "Segment":
         return self.create(application=application, name="Everyone", slug="everyone", is_everyone=True, rules=[])
@@ -54,13 +70,15 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         """A new segment, with a slug of its own. Raises IntegrityError when the name is taken."""
         # Of two at once the second waits, and finds the slug of the first taken.
         Application.objects.select_for_update(no_key=True).get(pk=application.pk)
-        return self.create(
+        segment = self.create(
             application=application,
             name=name,
             slug=self.free_slug(application, name),
             rules=dump(rules),
             changed_by=created_by,
         )
+        SegmentVersion.objects.record([segment])
+        return segment
 
     def free_slug(self, application: Application, name: str) -> str:
         """A slug for `name` that no segment of the application has: `large-teams`, or else `large-teams-2`, …"""
@@ -69,6 +87,14 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
             self.filter(application=application, slug__startswith=base).values_list("slug", flat=True)
         )
         return first_free(base, taken)
+
+    def free_name(self, application: Application, copied: str) -> str:
+        """A name for a copy of a segment: “Copy of Large teams”, or else “Copy of Large teams 2”, …"""
+        base = f"Copy of {copied}"[: NAME_LENGTH - 5].rstrip()
+        begin_alike = self.filter(application=application, name__istartswith=base)
+        taken = {name.lower() for name in begin_alike.values_list("name", flat=True)}
+        names = (base if number == 1 else f"{base} {number}" for number in itertools.count(1))
+        return next(name for name in names if name.lower() not in taken)
 
 
 class Segment(models.Model):
@@ -117,18 +143,83 @@ class Segment(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         if self.is_everyone:
             raise BuiltInSegment("Everyone can't be deleted.")
-        return super().delete(*args, **kwargs)
+        try:
+            return super().delete(*args, **kwargs)
+        except models.RestrictedError as error:
+            raise SegmentInUse(IN_USE) from error
 
     @property
     def parsed_rules(self) -> Rules:
         return () if self.is_everyone else parse(self.rules)
 
+    @property
+    def version(self) -> int:
+        """The number of the latest version; 0 of Everyone, which has none."""
+        latest = self.versions.first()
+        return latest.number if latest else 0
+
     @transaction.atomic
-    def change(self, *, name: str, rules: Rules, changed_by: User | None = None) -> None:
-        """Give the segment another name and other rules. Raises BuiltInSegment for Everyone, IntegrityError when the
-        name is taken, and Segment.DoesNotExist when it was deleted meanwhile."""
+    def change(self, *, name: str, rules: Rules, changed_by: User | None = None, since: int | None = None) -> None:
+        """Give the segment another name and other rules, which become its next version. Raises BuiltInSegment for
+        Everyone, IntegrityError when the name is taken, Segment.DoesNotExist when it was deleted meanwhile; and
+        ChangedMeanwhile when it has a later version than `since`, if that is given."""
         if not self.is_everyone:
             Segment.objects.select_for_update().only("pk").get(pk=self.pk)
+        if since is not None and self.version != since:
+            raise ChangedMeanwhile
         self.name, self.rules = name, dump(rules)
         self.changed_at, self.changed_by = timezone.now(), changed_by
         self.save(update_fields=["name", "rules", "changed_at", "changed_by"])
+        SegmentVersion.objects.record([self])
+
+
+class SegmentVersionQuerySet(models.QuerySet["SegmentVersion"]):
+    def record(self, segments: Sequence[Segment]) -> None:
+        """Keep segments as they are now, each as its next version, unless it is just as its last. For those who have
+        made them, or hold the locks of their rows."""
+        latest = self.filter(segment__in=segments).order_by("segment_id", "-number").distinct("segment_id")
+        before = {version.segment_id: version for version in latest}
+        new = [
+            SegmentVersion(
+                segment=segment,
+                number=before[segment.pk].number + 1 if segment.pk in before else 1,
+                name=segment.name,
+                rules=segment.rules,
+                made_at=segment.changed_at,
+                made_by=segment.changed_by,
+            )
+            for segment in segments
+            if segment.pk not in before or not before[segment.pk].is_same_as(segment)
+        ]
+        self.bulk_create(new)
+        for version in new:
+            if version.number > VERSIONS_KEPT:
+                self.filter(segment=version.segment, number__lte=version.number - VERSIONS_KEPT).delete()
+
+
+class SegmentVersion(models.Model):
+    """What a segment was from one change to the next, whichever way that came."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()  # from 1
+    name = models.CharField(max_length=NAME_LENGTH)
+    rules = models.JSONField()
+    made_at = models.DateTimeField()
+    # None of what came by API or command, and of teammates whose account is gone.
+    made_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects = SegmentVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["segment", "number"], name="segment_version_number")]
+
+    def __str__(self) -> str:
+        return f"{self.name}, version {self.number}"
+
+    @property
+    def parsed_rules(self) -> Rules:
+        return parse(self.rules)
+
+    def is_same_as(self, segment: Segment) -> bool:
+        return self.name == segment.name and is_same(self.rules, segment.rules)

@@ -1,12 +1,17 @@
 """How figures are written on pages."""
 
 import json
+from datetime import date
 
 from django import template
 
 from identity.values import Value, is_instant
 
 register = template.Library()
+
+# So many days a line of sizes reaches back from its end.
+LINE_DAYS = 30
+LINE_MARGIN = 3
 
 
 @register.filter
@@ -40,3 +45,28 @@ def initials(name: str) -> str:
     """The first letters of the first and the last word, at most two."""
     words = name.split()
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+
+@register.filter
+def line(sizes: list[tuple[date, int]], box: str) -> str:
+    """Sizes on days as the points of an SVG line in a box, given as its width and height: "96 26". The last day is at
+    the right edge, LINE_DAYS before it the left; the smallest size lies at the bottom, the largest at the top."""
+    width, height = map(int, box.split())
+    last, users = sizes[-1][0], [size for _, size in sizes]
+    low, high = min(users), max(users)
+    room = height - 2 * LINE_MARGIN
+    points = (
+        (
+            width - (last - day).days / LINE_DAYS * width,
+            height - LINE_MARGIN - ((size - low) / (high - low) * room if high > low else room / 2),
+        )
+        for day, size in sizes
+    )
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+@register.filter
+def range_of(sizes: list[tuple[date, int]]) -> tuple[int, int]:
+    """The smallest and the largest of sizes on days."""
+    users = [size for _, size in sizes]
+    return min(users), max(users)

@@ -1,33 +1,35 @@
 """The builder: a segment's rules with their live audience, before and while they are saved."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
 from engage import compiled
 from engage.audience import audience, matching
 from engage.census import Census
+from engage.differences import Difference, differences
 from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, rearranged, row_ids
-from engage.models import Segment
-from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError
+from engage.models import ChangedMeanwhile, Experience, Segment, SegmentVersion
+from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError, Rules
 from engage.sizes import Changes, changes
-from engage.views.segment import find_segment
-from engage.views.segments import sample_for
+from engage.views.segment import find_changeable, find_segment, version_seen
+from engage.views.segments import examples_for, sample_for
 from identity.forms import TraitForm
 from identity.values import UNSTORABLE
 from identity.views.access import Access, for_teammates
 
 # Stands in the blank row that builder.js copies; each copy gets an id of its own.
 NEW_ROW_ID = "f" * 8
+# What the buttons that save ask for: to save, to save after all was said, to save as another segment.
+SAVING = frozenset({"save", "confirm", "copy"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,64 +42,106 @@ def create(request: HttpRequest, access: Access) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_teammates
 def edit(request: HttpRequest, access: Access, segment_slug: str) -> HttpResponse:
-    access.must_edit()
-    found = find_segment(access, segment_slug)
-    if found.is_everyone:
-        raise PermissionDenied
-    return _build(request, access, found)
+    return _build(request, access, find_changeable(access, segment_slug))
 
 
 def _build(request: HttpRequest, access: Access, segment: Segment | None) -> HttpResponse:
     """The builder: shown, saved, or, where no script does it in place, shown again with a row more or less."""
     census = Census(access.application)
     if request.method != "POST":
-        rows = [Row.of(rule, census.kind) for rule in segment.parsed_rules] if segment else [Row.blank()]
-        form = SegmentForm(application=access.application, segment=segment, rule_set=RuleSet.of(rows))
+        name, rules = (segment.name, segment.parsed_rules) if segment else _beginning(request, access)
+        rows = [Row.of(rule, census.kind) for rule in rules] or [Row.blank()]
+        form = _form(access, segment, RuleSet.of(rows), name)
         return _builder_page(request, access, census, form, form.rule_set.errors_while_typing())
     rule_set = RuleSet.sent(request.POST, census.kind)
     task = request.POST.get("do", "save")
-    if task == "save":
-        form = SegmentForm(request.POST, application=access.application, segment=segment, rule_set=rule_set)
-        if form.is_valid():
-            moved = changes(access.application, segment.parsed_rules, rule_set.rules) if segment else None
-            if save(access, form):
-                messages.success(request, _saved(access, form, moved))
-                return redirect(_after(access, segment))
-        return _builder_page(request, access, census, form, rule_set.errors, status=422)
-    form = SegmentForm(
-        initial={"name": request.POST.get("name", "")},
-        application=access.application,
-        segment=segment,
-        rule_set=RuleSet.of(rearranged(rule_set.rows, task)),
-    )
+    if task in SAVING:
+        return _save(request, access, census, segment, rule_set)
+    form = _form(access, segment, RuleSet.of(rearranged(rule_set.rows, task)), request.POST.get("name", ""))
     return _builder_page(request, access, census, form, form.rule_set.errors_while_typing())
 
 
-def _after(access: Access, segment: Segment | None) -> str:
-    """The page that shows what was saved."""
-    if segment is None:
-        return reverse("segments", args=[access.application.slug])
-    return reverse("segment", args=[access.application.slug, segment.slug])
+def _form(access: Access, segment: Segment | None, rule_set: RuleSet, name: str) -> SegmentForm:
+    return SegmentForm(initial={"name": name}, application=access.application, segment=segment, rule_set=rule_set)
 
 
-def save(access: Access, form: SegmentForm) -> bool:
-    """Create or change the segment; False, with the error in the form, when someone took its name just now, or deleted
-    it."""
+def _beginning(request: HttpRequest, access: Access) -> tuple[str, Rules]:
+    """Name and rules that a new segment begins with: those of an example, of a segment to copy, or none. Raises
+    Http404."""
+    if "copy" in request.GET:
+        copied = find_segment(access, UNSTORABLE.sub("", request.GET["copy"]))
+        return Segment.objects.free_name(access.application, copied.name), copied.parsed_rules
+    if "example" in request.GET:
+        for example in examples_for(access.application):
+            if example.slug == request.GET["example"]:
+                return example.name, example.rules
+        raise Http404
+    return "", ()
+
+
+def _save(
+    request: HttpRequest, access: Access, census: Census, segment: Segment | None, rule_set: RuleSet
+) -> HttpResponse:
+    """Save what is in the builder, as a copy if that is asked for; or say what is in the way: errors, that someone else
+    saved meanwhile, or that live experiences would show to others, which is to be confirmed."""
+    task, data = request.POST.get("do", "save"), request.POST.copy()
+    saved_as = None if task == "copy" else segment
+    if task == "copy" and segment and data.get("name", "").strip().lower() == segment.name.lower():
+        data["name"] = Segment.objects.free_name(access.application, segment.name)
+    form = SegmentForm(data, application=access.application, segment=saved_as, rule_set=rule_set)
+    if form.is_valid():
+        moved = changes(access.application, saved_as.parsed_rules, rule_set.rules) if saved_as else None
+        if saved_as and moved and task != "confirm" and version_seen(request) == saved_as.version:
+            experiences = saved_as.experiences.live()
+            if (moved.added or moved.removed) and experiences:
+                return _confirmation(request, access, form, moved, experiences)
+        try:
+            saved = save(access, form, since=version_seen(request))
+        except ChangedMeanwhile:
+            return _builder_page(request, access, census, form, rule_set.errors, status=409)
+        if saved:
+            messages.success(request, _saved(access, form, moved))
+            return redirect("segment", access.application.slug, saved.slug)
+    form.segment = segment  # a copy that could not be saved is still the builder of what it copies
+    return _builder_page(request, access, census, form, rule_set.errors, status=422)
+
+
+def _confirmation(
+    request: HttpRequest, access: Access, form: SegmentForm, moved: Changes, experiences: Iterable[Experience]
+) -> HttpResponse:
+    """What a save would change for live experiences, with all that was typed, to be sent again."""
+    fields = [(name, text) for name, texts in request.POST.lists() for text in texts]
+    return access.page(
+        request,
+        "engage/segment_confirm.html",
+        segment=form.segment,
+        fields=[(name, text) for name, text in fields if name not in ("do", "csrfmiddlewaretoken")],
+        changes=moved,
+        experiences=experiences,
+    )
+
+
+def save(access: Access, form: SegmentForm, *, since: int | None = None) -> Segment | None:
+    """Create or change the segment; None, with the error in the form, when someone took its name just now, or deleted
+    it. Raises ChangedMeanwhile when it has a later version than `since`."""
     name, rules = form.cleaned_data["name"], form.rule_set.rules
     try:
         with transaction.atomic():
-            if form.segment:
-                form.segment.change(name=name, rules=rules, changed_by=access.user)
+            saved = form.segment
+            if saved:
+                saved.change(name=name, rules=rules, changed_by=access.user, since=since)
             else:
-                Segment.objects.create_with_rules(access.application, name=name, rules=rules, created_by=access.user)
+                saved = Segment.objects.create_with_rules(
+                    access.application, name=name, rules=rules, created_by=access.user
+                )
             transaction.on_commit(compiled.forget)
     except IntegrityError:
         form.add_error("name", NAME_TAKEN)
-        return False
     except Segment.DoesNotExist:
         form.add_error(None, "Someone deleted this segment meanwhile. To keep these rules, create it anew.")
-        return False
-    return True
+    else:
+        return saved
+    return None
 
 
 def _saved(access: Access, form: SegmentForm, moved: Changes | None) -> str:
@@ -125,13 +169,20 @@ def _builder_page(
 ) -> HttpResponse:
     rule_set = form.rule_set
     options = {"traits": census.traits, "built_in": BUILT_IN_PROPERTIES.values()}
+    segment, version, conflict = form.segment, version_seen(request), None
+    if segment and request.method == "POST":
+        conflict = _conflict(segment, version)
+    elif segment:
+        version = segment.version
     return access.page(
         request,
         "engage/builder.html",
         status=status,
         form=form,
         trait_form=TraitForm(),
-        segment=form.segment,
+        segment=segment,
+        version=version,
+        conflict=conflict,
         rule_set=rule_set,
         limit=RULES_LIMIT,
         rows=[(row, errors.get(row.id)) for row in rule_set.rows],
@@ -140,6 +191,24 @@ def _builder_page(
         trait_options=render_to_string("engage/_trait_options.html", options),  # once for all rows
         audience=audience(access.application, rule_set.rules, of=sample_for(request, access.application)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What someone else saved after the builder was opened."""
+
+    latest: SegmentVersion
+    # What that changed; of a version that is not kept any more, nobody knows.
+    differences: list[Difference]
+    name_before: str
+
+
+def _conflict(segment: Segment, seen: int) -> Conflict | None:
+    latest = segment.versions.select_related("made_by").first()
+    if latest is None or latest.number == seen:
+        return None
+    opened = segment.versions.filter(number=seen).first() or latest
+    return Conflict(latest, differences(opened.parsed_rules, latest.parsed_rules), opened.name)
 
 
 @require_POST

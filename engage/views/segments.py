@@ -1,45 +1,112 @@
 """Engage > Segments: the list."""
 
-from django.core.paginator import Paginator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import F, prefetch_related_objects
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from engage.audience import common_strings, count_each
 from engage.census import Census
+from engage.examples import Example, examples
+from engage.history import daily_sizes
 from engage.models import Segment
+from engage.operators import Moment
+from engage.rules import BUILT_IN_PROPERTIES
 from engage.sampling import Sample, draw_sample
-from engage.sizes import sizes
-from identity.models import Application, Trait
+from engage.sizes import SegmentSize, sizes
+from identity.models import Application, Person, Trait
 from identity.values import UNSTORABLE
 from identity.views.access import Access, for_teammates
 
 PER_PAGE = 50
+# By which columns the list can be sorted, and how it is at first: by name, most users first, last change first.
+SORTS = {"name": "name", "users": "-users", "changed": "-changed"}
+DEFAULT_SORT = "name"
 
 
 @require_safe
 @for_teammates
 def segments(request: HttpRequest, access: Access) -> HttpResponse:
     application = access.application
-    search = searched(request)
-    found = Segment.objects.filter(application=application).select_related("changed_by")
-    page = Paginator(found.filter(name__icontains=search), PER_PAGE).get_page(request.GET.get("page"))
-    sample = sample_for(request, application)
-    template = "engage/_segment_table.html" if request.htmx else "engage/segments.html"  # type: ignore[attr-defined]
+    search, sort, counts = searched(request), _sort(request), tabs(application)
+    lists = counts["segment_count"] if column(sort) == "users" else PER_PAGE
+    sample = sample_for(request, application, lists=lists)
+    page, shown = _page(application, search, sort, request.GET.get("page"), sample)
+    on_page = [size.segment for size in shown]
+    prefetch_related_objects(on_page, "experiences")
+    over_time = daily_sizes(application, on_page, now=timezone.now())
     return access.page(
         request,
-        template,
-        **tabs(application),
+        "engage/_segment_table.html" if request.htmx else "engage/segments.html",  # type: ignore[attr-defined]
+        **counts,
         search=search,
+        sort="" if sort == DEFAULT_SORT else sort,
+        columns={name: Column.of(name, sort) for name in SORTS},
         page=page,
-        sizes=sizes(application, list(page.object_list), of=sample),
+        rows=[(size, over_time[size.segment.pk]) for size in shown],
         total=sample.scaled(sample.people.count()) if sample else Census(application).total,
         is_estimated=sample is not None,
+        examples=_counted(application, sample) if counts["segment_count"] == 1 and not search else [],
     )
 
 
-def sample_for(request: HttpRequest, application: Application) -> Sample | None:
+def _page(
+    application: Application, search: str, sort: str, number: str | None, sample: Sample | None
+) -> tuple[Page[Any], Sequence[SegmentSize]]:
+    """The page asked for, and the sizes of the segments on it. To sort by users, all segments are counted."""
+    found = Segment.objects.filter(application=application, name__icontains=search).select_related("changed_by")
+    if column(sort) == "users":
+        counted = sizes(application, list(found), of=sample)
+        counted.sort(key=lambda size: size.count, reverse=sort.startswith("-"))  # of as many, the name decides
+        page: Page[Any] = Paginator(counted, PER_PAGE).get_page(number)
+        return page, list(page.object_list)
+    page = Paginator(found.order_by(*_ORDERS[sort]), PER_PAGE).get_page(number)
+    return page, sizes(application, list(page.object_list), of=sample)
+
+
+_ORDERS: dict[str, list[Any]] = {
+    "name": ["-is_everyone", Lower("name"), "id"],
+    "-name": ["-is_everyone", Lower("name").desc(), "id"],
+    "changed": ["-is_everyone", F("changed_at"), "id"],
+    "-changed": ["-is_everyone", F("changed_at").desc(), "id"],
+}
+
+
+def _sort(request: HttpRequest) -> str:
+    sort = request.GET.get("sort", "")
+    return sort if column(sort) in SORTS else DEFAULT_SORT
+
+
+def column(sort: str) -> str:
+    """The name of the column that is sorted by."""
+    return sort.removeprefix("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the list by which it can be sorted: what choosing it sorts by, and how it is sorted already, as
+    aria-sort says it."""
+
+    sort: str
+    direction: str
+
+    @classmethod
+    def of(cls, name: str, sort: str) -> "Column":
+        if name != column(sort):
+            return cls(SORTS[name], "none")
+        return cls(name, "descending") if sort.startswith("-") else cls(f"-{name}", "ascending")
+
+
+def sample_for(request: HttpRequest, application: Application, *, lists: int = 1) -> Sample | None:
     """The sample to estimate figures from while a large application is counted; None when the figures are to be exact:
     the page asks for them once it is there."""
-    return None if "exact" in request.GET else draw_sample(application)
+    return None if "exact" in request.GET else draw_sample(application, lists=lists)
 
 
 def searched(request: HttpRequest) -> str:
@@ -53,3 +120,19 @@ def tabs(application: Application) -> dict[str, int]:
         "segment_count": Segment.objects.filter(application=application).count(),
         "trait_count": Trait.objects.filter(application=application).count(),
     }
+
+
+def examples_for(application: Application) -> list[Example]:
+    """The examples that fit the traits of an application; by their first or declared kinds, which take no counting."""
+    kinds = {trait.key: trait.kind for trait in Trait.objects.filter(application=application)}
+    kinds |= {key: built_in.kind for key, built_in in BUILT_IN_PROPERTIES.items()}
+    return examples(kinds, lambda key: [text for text, _ in common_strings(application, key)])
+
+
+def _counted(application: Application, sample: Sample | None) -> list[tuple[Example, int]]:
+    """The examples for an application, each with how many users it would have."""
+    found = examples_for(application)
+    people = sample.people if sample else Person.objects.filter(application=application)
+    moment = Moment.at(timezone.now(), application.zone)
+    _, counts = count_each(people, [example.rules for example in found], moment)
+    return [(example, sample.scaled(count) if sample else count) for example, count in zip(found, counts, strict=True)]

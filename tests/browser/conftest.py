@@ -60,5 +60,12 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[OpenPage]:
         context.close()
     # A form with errors is a 422, a preview without a session a 401, and htmx reports each preview that a newer one
     # overtook: all as it should be.
-    expected = ("status of 422", "status of 401", "Status Error Code 401", "htmx:afterRequest", "htmx:sendAbort")
+    expected = (
+        "status of 409",
+        "status of 422",
+        "status of 401",
+        "Status Error Code 401",
+        "htmx:afterRequest",
+        "htmx:sendAbort",
+    )
     assert [text for text in complaints if not any(part in text for part in expected)] == []

@@ -392,15 +392,20 @@ def test_who_leaves_with_unsaved_changes_is_asked(acme: Application, editor: Tea
 
 def test_a_refused_save_is_not_saved_yet(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_builder(open_page, editor, "three-rules/edit/")
-    asked: list[str] = []
+    asked: list[Dialog] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog)
+        dialog.accept()
+
     page.get_by_label("Name").fill("")
     page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_text("Give the segment a name.")).to_be_visible()
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.on("dialog", leave)
     page.get_by_label("Name").click()
     page.get_by_role("link", name="Settings").click()
     expect(page).to_have_url(re.compile("/settings/"))
-    assert asked == ["beforeunload"]
+    assert [dialog.type for dialog in asked] == ["beforeunload"]
 
 
 def test_values_are_asked_for_once(acme: Application, editor: Teammate, open_page: OpenPage) -> None:

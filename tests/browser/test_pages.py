@@ -91,6 +91,10 @@ def paths(acme: Application) -> list[str]:
         *(f"{root}{slug}/" for slug in slugs),
     ]
     segments += [f"{root}{slug}/edit/" for slug in slugs if slug != "everyone"]
+    pages = ["members/", "members/?q=nobody", "why/", "why/?user=someone@example.com", "why/?user=x", "history/"]
+    pages += ["history/1/restore/", "delete/"]
+    segments += [f"{root}{slug}/{page}" for slug in ("pro-users", slugs[-1]) for page in pages]
+    segments += [f"{root}export/", f"{root}import/", f"{root}?sort=-users", f"{root}create/?copy=pro-users"]
     settings = f"/{acme.slug}/settings/"
     key, secret = acme.keys.earliest("pk"), acme.identity_secrets.get()
     done, failed = acme.imports.order_by("pk")

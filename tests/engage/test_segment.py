@@ -263,7 +263,7 @@ def test_everyone_is_not_deleted_among_others(application: Application, pro: Seg
     with pytest.raises(BuiltInSegment):
         Segment.objects.filter(application=application).delete()
     assert Segment.objects.filter(application=application).count() == 2
-    assert Segment.objects.filter(pk=pro.pk).delete()[0] == 1
+    assert Segment.objects.filter(pk=pro.pk).delete()[1]["engage.Segment"] == 1
 
 
 @pytest.mark.parametrize("rules", [{}, {"0": 1}, "x", 1, True])

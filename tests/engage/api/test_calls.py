@@ -302,11 +302,11 @@ def test_a_mistake_of_ours_is_json_too(filled: Api, monkeypatch: pytest.MonkeyPa
 
 QUERIES = {
     ("GET", "/segments"): 3,  # the application, the segments, one pass over the users
-    ("POST", "/segments"): 9,  # the lock of the application, slugs taken, insert; in two savepoints
+    ("POST", "/segments"): 11,  # the lock of the application, slugs taken, insert, version; in two savepoints
     ("POST", "/segments/preview"): 3,  # the application, the counts, the sample
     ("GET", "/segments/export"): 2,
     ("GET", "/segments/pro-users"): 3,
-    ("PUT", "/segments/pro-users"): 9,  # the segment and its lock, update; in two savepoints
+    ("PUT", "/segments/pro-users"): 11,  # the segment and its lock, update, version; in two savepoints
     ("GET", "/segments/pro-users/members"): 4,  # the application, the segment, how far to walk, the users
     ("POST", "/segments/pro-users/explain"): 3,
     ("GET", "/traits"): 4,  # the application, all users, the kinds of values in one pass, the traits

@@ -57,7 +57,7 @@ def test_a_segment_that_is_gone_is_said_so_in_the_builder(
     segment = api.segment()
     client.force_login(factories.teammate(api.application).user)
     meanwhile(builder, "changes", delete(segment))
-    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, name="Pro")
+    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, name="Pro", version="1")
     answer = client.post(f"/{api.application.slug}/engage/segments/{segment.slug}/edit/", typed)
     assert answer.status_code == 422
     assert "Someone deleted this segment meanwhile." in answer.content.decode()
@@ -101,7 +101,7 @@ def test_the_builder_is_obeyed_at_once_by_its_own_worker(
     factories.person(api.application, {"plan": "free"}, id="ann")
     assert api.get("/users/ann").json["segments"] == ["everyone"]
     client.force_login(factories.teammate(api.application).user)
-    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, name="Free")
+    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, name="Free", version="1")
     with django_capture_on_commit_callbacks(execute=True):
         client.post(f"/{api.application.slug}/engage/segments/{segment.slug}/edit/", typed)
     assert api.get("/users/ann").json["segments"] == ["everyone", segment.slug]
