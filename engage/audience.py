@@ -12,7 +12,20 @@ from django.db.models.expressions import Expression
 from django.db.models.functions import NullIf
 from django.utils import timezone
 
-from engage.expressions import All, Column, Comparison, Field, IsNotTrue, IsType, instant_field, text_field, trait_field
+from engage.expressions import (
+    All,
+    Column,
+    Comparison,
+    ContainsText,
+    Field,
+    FoldAscii,
+    IsNotTrue,
+    IsType,
+    Text,
+    instant_field,
+    text_field,
+    trait_field,
+)
 from engage.key_order import first_by_key
 from engage.operators import Moment, Takes
 from engage.rules import Rule, Rules, compile_rules
@@ -216,13 +229,19 @@ def kinds_received(application: Application, key: str | None = None) -> dict[str
     return received
 
 
-def common_strings(application: Application, key: str, limit: int = 20) -> list[tuple[str, int]]:
-    """The texts that most users have as a trait, with how many have each."""
+def common_strings(
+    application: Application, key: str, limit: int = 20, *, containing: str = "", of: Sample | None = None
+) -> list[tuple[str, int]]:
+    """The texts that most users have as a trait, with how many have each: all, or those that contain a text in whatever
+    case of A-Z. Exact, or estimated from a sample, in which what only few users have is not found."""
     field = _field(key)
+    people = of.people if of else Person.objects.filter(application=application)
+    if containing:
+        people = people.filter(ContainsText(field.folded, FoldAscii(Text(containing))))
     found = (
-        Person.objects.filter(IsType(field.json, "string"), application=application)
+        people.filter(IsType(field.json, "string"))
         .values_list(field.text)
         .annotate(users=Count("*"))
         .order_by("-users", field.text)
     )
-    return list(found[:limit])
+    return [(text, of.scaled(users) if of else users) for text, users in found[:limit]]

@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.http import QueryDict
 from engage.models import Segment
 from engage.models.segment import NAME_LENGTH, checked_name
 from engage.operators import OPERATORS, InvalidValue, Operator, Takes, offered_for
-from engage.rules import RULES_LIMIT, Rule, RuleError, Rules, parse_rule
+from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, Rule, RuleError, Rules, parse_rule
 from identity.models import Application
 from identity.values import UNSTORABLE, Kind, Value
 
@@ -99,6 +99,11 @@ class Row:
         return OPERATORS[self.operator].unit if self.operator in OPERATORS else ""
 
     @property
+    def name(self) -> str:
+        """What the row asks about, as people call it."""
+        return BUILT_IN_PROPERTIES[self.trait].label if self.trait in BUILT_IN_PROPERTIES else self.trait
+
+    @property
     def has_line_breaks(self) -> bool:
         """Whether a field of one line would drop some of the value."""
         return "\n" in self.value
@@ -144,6 +149,26 @@ _WANTED = {
 def row_ids(data: QueryDict) -> list[str]:
     """The ids of the rows of a posted builder, in its order."""
     return list(dict.fromkeys(row_id for row_id in data.getlist("rule") if _row_id.fullmatch(row_id)))
+
+
+def rearranged(rows: Sequence[Row], task: str) -> list[Row]:
+    """The rows after one of their buttons was pressed: `add`, or one of up, down, duplicate and remove with the id of
+    a row, as in `up-0123abcd`. Whatever else the task is, and what there is no room for, leaves them as they are."""
+    made = list(rows)
+    verb, _, row_id = task.partition("-")
+    place = next((place for place, row in enumerate(made) if row.id == row_id), None)
+    has_room = len(made) < RULES_LIMIT
+    if verb == "add" and has_room:
+        made.append(Row.blank())
+    elif place is None:
+        pass
+    elif verb == "remove":
+        del made[place]
+    elif verb == "duplicate" and has_room:
+        made.insert(place + 1, replace(made[place], id=_new_row_id()))
+    elif verb in ("up", "down"):
+        made.insert(max(place - 1, 0) if verb == "up" else place + 1, made.pop(place))
+    return made
 
 
 def _key_sent(data: QueryDict, name: str) -> str:

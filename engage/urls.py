@@ -2,7 +2,18 @@ from django.urls import include, path, re_path
 from django.urls.resolvers import URLPattern, URLResolver
 
 from engage.management_api import api
-from engage.views import builder, exchange, help_pages, history, home, segment, segments, traits
+from engage.views import (
+    builder,
+    exchange,
+    help_pages,
+    history,
+    home,
+    segment,
+    segments,
+    trait_definition,
+    traits,
+    values,
+)
 
 # Slugs that a segment can't have, because a page, or a call of the API, stands there: engage/models/segment.py
 # reserves them.
@@ -14,6 +25,8 @@ _segments: list[URLPattern | URLResolver] = [
     path("preview/", builder.preview, name="segment_preview"),
     path("rule/", builder.rule_rest, name="segment_rule_rest"),
     path("traits/", traits.traits, name="traits"),
+    path("traits/define/", trait_definition.define, name="trait_define"),
+    path("traits/values/", values.values, name="trait_values"),
     path("<slug:segment_slug>/", segment.segment, name="segment"),
     path("<slug:segment_slug>/delete/", segment.delete, name="segment_delete"),
     path("<slug:segment_slug>/edit/", builder.edit, name="segment_edit"),

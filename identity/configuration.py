@@ -11,7 +11,7 @@ from django.utils import timezone
 from identity import caches
 from identity.models import Application, IdentitySecret, Key, Trait, Verification
 from identity.models.application import check_time_zone
-from identity.models.trait import DESCRIPTION_LENGTH, LABEL_LENGTH
+from identity.models.trait import DESCRIPTION_LENGTH, LABEL_LENGTH, TRAITS_PER_APPLICATION
 from identity.origins import canonical_origins
 from identity.values import UNSTORABLE, Kind, check_key
 
@@ -85,6 +85,24 @@ def set_server_only(application: Application, *, key: str, server_only: bool) ->
         raise ValidationError(problem.message)
     Trait.objects.update_or_create(application=application, key=key, defaults={"server_only": server_only})
     transaction.on_commit(caches.forget)
+
+
+@transaction.atomic
+def define_trait(application: Application, *, key: str, kind: Kind, description: str = "") -> Trait:
+    """Define a trait before the first value arrives. Raises ValidationError for a key that can't be one, is one
+    already, or is one too many."""
+    if problem := check_key(key):
+        raise ValidationError(problem.message)
+    # Of two at once the second waits, and finds the first counted.
+    Application.objects.select_for_update(no_key=True).get(pk=application.pk)
+    if Trait.objects.filter(application=application).count() >= TRAITS_PER_APPLICATION:
+        raise ValidationError(f"The application has {TRAITS_PER_APPLICATION} traits already.")
+    defined = {"declared_kind": kind, "description": description}
+    trait, is_new = Trait.objects.get_or_create(application=application, key=key, defaults=defined)
+    if not is_new:
+        raise ValidationError("There is a trait with this key.")
+    transaction.on_commit(caches.forget)
+    return trait
 
 
 # What people write about a trait.

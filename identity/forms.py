@@ -9,10 +9,11 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 
 from identity.models import User, Verification
+from identity.models.trait import DESCRIPTION_LENGTH
 from identity.models.user_import import FILE_NAME_LENGTH
 from identity.origins import canonical_origins
 from identity.uploads import IMPORTS_WAITING, UPLOAD_BYTES
-from identity.values import check_key
+from identity.values import Kind, check_key
 
 
 class FocusedForm(forms.BaseForm):
@@ -161,6 +162,34 @@ class ServerOnlyForm(FocusedForm, forms.Form):
         if problem:
             raise ValidationError(problem.message)
         return key
+
+
+KIND_CHOICES = [
+    (Kind.STRING, "string: text, such as pro"),
+    (Kind.NUMBER, "number: such as 12 or 9.5"),
+    (Kind.BOOLEAN, "boolean: true or false"),
+    (Kind.DATE, "date: a day, or a moment"),
+]
+
+
+class TraitForm(FocusedForm, forms.Form):
+    """A trait that no one sends yet."""
+
+    key = forms.CharField(
+        label="Key",
+        help_text="The name under which your app sends it, to the letter: trialEndsAt.",
+        widget=forms.TextInput(
+            attrs={"class": "field key", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+        ),
+        error_messages={"required": "Enter the key."},
+    )
+    kind = forms.ChoiceField(choices=KIND_CHOICES, widget=forms.Select(attrs={"class": "field"}))
+    description = forms.CharField(
+        required=False,
+        max_length=DESCRIPTION_LENGTH,
+        help_text="What it means, for your team. You can leave it empty.",
+        widget=forms.TextInput(attrs={"class": "field", "autocomplete": "off", "dir": "auto"}),
+    )
 
 
 class UploadForm(FocusedForm, forms.Form):

@@ -1,30 +1,29 @@
 """The builder: a segment's rules with their live audience, before and while they are saved."""
 
-import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
 from engage import compiled
-from engage.audience import audience, common_strings, matching
+from engage.audience import audience, matching
 from engage.census import Census
 from engage.differences import Difference, differences
-from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, row_ids
+from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, rearranged, row_ids
 from engage.models import ChangedMeanwhile, Experience, Segment, SegmentVersion
 from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError, Rules
 from engage.sizes import Changes, changes
 from engage.views.segment import find_changeable, find_segment, version_seen
 from engage.views.segments import examples_for, sample_for
-from identity.models import Trait
-from identity.values import UNSTORABLE, Kind
+from identity.forms import TraitForm
+from identity.values import UNSTORABLE
 from identity.views.access import Access, for_teammates
 
 # Stands in the blank row that builder.js copies; each copy gets an id of its own.
@@ -58,10 +57,7 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
     task = request.POST.get("do", "save")
     if task in SAVING:
         return _save(request, access, census, segment, rule_set)
-    rows = [row for row in rule_set.rows if task != f"remove-{row.id}"]
-    if task == "add" and rule_set.has_room:
-        rows.append(Row.blank())
-    form = _form(access, segment, RuleSet.of(rows), request.POST.get("name", ""))
+    form = _form(access, segment, RuleSet.of(rearranged(rule_set.rows, task)), request.POST.get("name", ""))
     return _builder_page(request, access, census, form, form.rule_set.errors_while_typing())
 
 
@@ -172,7 +168,7 @@ def _builder_page(
     status: int = 200,
 ) -> HttpResponse:
     rule_set = form.rule_set
-    suggest = functools.cache(functools.partial(common_strings, access.application))  # once for each trait
+    options = {"traits": census.traits, "built_in": BUILT_IN_PROPERTIES.values()}
     segment, version, conflict = form.segment, version_seen(request), None
     if segment and request.method == "POST":
         conflict = _conflict(segment, version)
@@ -183,13 +179,16 @@ def _builder_page(
         "engage/builder.html",
         status=status,
         form=form,
+        trait_form=TraitForm(),
         segment=segment,
         version=version,
         conflict=conflict,
         rule_set=rule_set,
         limit=RULES_LIMIT,
-        rows=[_row_context(census, suggest, row, errors.get(row.id)) for row in rule_set.rows],
-        new_row=_row_context(census, suggest, Row.blank(NEW_ROW_ID), None),
+        rows=[(row, errors.get(row.id)) for row in rule_set.rows],
+        new_row=Row.blank(NEW_ROW_ID),
+        known=BUILT_IN_PROPERTIES.keys() | {counted.trait.key for counted in census.traits},
+        trait_options=render_to_string("engage/_trait_options.html", options),  # once for all rows
         audience=audience(access.application, rule_set.rules, of=sample_for(request, access.application)),
     )
 
@@ -210,21 +209,6 @@ def _conflict(segment: Segment, seen: int) -> Conflict | None:
         return None
     opened = segment.versions.filter(number=seen).first() or latest
     return Conflict(latest, differences(opened.parsed_rules, latest.parsed_rules), opened.name)
-
-
-def _row_context(
-    census: Census, suggest: Callable[[str], list[tuple[str, int]]], row: Row, error: RuleError | None
-) -> dict[str, Any]:
-    """What the fragment of one row needs."""
-    is_observed = any(counted.trait.key == row.trait for counted in census.traits)
-    return {
-        "row": row,
-        "error": error,
-        "traits": census.traits,
-        "built_in": BUILT_IN_PROPERTIES.values(),
-        "unknown_trait": "" if is_observed or row.trait in BUILT_IN_PROPERTIES else row.trait,
-        "suggestions": suggest(row.trait) if is_observed and row.value_kind is Kind.STRING else [],
-    }
 
 
 @require_POST
@@ -260,8 +244,6 @@ def rule_rest(request: HttpRequest, access: Access) -> HttpResponse:
     if row_id not in row_ids(request.POST):
         raise Http404
     row = Row.sent(row_id, request.POST, Census(application).kind)
-    suggests = row.value_kind is Kind.STRING and Trait.objects.filter(application=application, key=row.trait).exists()
-    suggestions = common_strings(application, row.trait) if suggests else []
-    answer = access.page(request, "engage/_rule_rest.html", row=row, suggestions=suggestions)
+    answer = access.page(request, "engage/_rule_rest.html", row=row)
     # Counted again only now, so that the new operator never meets the old value.
     return trigger_client_event(answer, "rules-changed", after="settle")

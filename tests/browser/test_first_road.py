@@ -42,7 +42,7 @@ def add_rule(page: Page) -> Locator:
 
 
 def fill_rule(row: Locator, trait: str, comparison: str, value: str) -> None:
-    row.get_by_role("combobox", name="Trait").fill(trait)
+    row.locator("input[role=combobox]").first.fill(trait)  # no longer the select that the page came with
     row.get_by_role("option", name=trait).first.click()
     expect(row.get_by_label("Comparison")).to_be_enabled()
     row.get_by_label("Comparison").select_option(label=comparison)

@@ -24,6 +24,7 @@ from engage.audience import (
 from engage.models import Segment
 from engage.operators import Moment
 from engage.rules import Rules, parse
+from engage.sampling import Sample
 from engage.sizes import sizes
 from identity import ingest
 from identity.models import Application, Person
@@ -31,7 +32,7 @@ from identity.payloads import Identify
 from identity.values import Kind
 from tests.engage.strategies import Case, cases
 from tests.engage.test_evaluators import forgotten
-from tests.factories import new_application
+from tests.factories import new_application, person
 
 pytestmark = pytest.mark.django_db
 
@@ -333,3 +334,20 @@ def test_common_strings_are_texts_alone_the_most_frequent_first(application: App
     assert common_strings(application, "plan") == [("free", 2), ("10", 1), ("Zed", 1), ("gold", 1), ("pro", 1)]
     assert common_strings(application, "plan", limit=1) == [("free", 2)]
     assert common_strings(application, "plan' --") == []
+
+
+def test_common_strings_are_searched_in_any_case_of_ascii(application: Application) -> None:
+    for plan in ("Pro", "pro plus", "improved", "free", "ÄRA", 10, "100 %"):
+        person(application, {"plan": plan}, email="Ada@example.com")
+    assert common_strings(application, "plan", containing="PRO") == [("Pro", 1), ("improved", 1), ("pro plus", 1)]
+    assert common_strings(application, "plan", containing="%") == [("100 %", 1)]
+    assert common_strings(application, "plan", containing="ära") == []
+    assert common_strings(application, "$email", containing="ada@") == [("Ada@example.com", 7)]
+    assert common_strings(application, "$email", containing="nobody") == []
+
+
+def test_common_strings_of_a_sample_are_scaled(application: Application) -> None:
+    for plan in ("pro", "pro", "free"):
+        person(application, {"plan": plan})
+    sample = Sample(Person.objects.filter(application=application), 0.01)
+    assert common_strings(application, "plan", of=sample) == [("pro", 200), ("free", 100)]

@@ -413,24 +413,17 @@ def test_a_row_follows_the_kind_of_its_trait(editor: SignedIn) -> None:
         assert "rules-changed" in response["HX-Trigger-After-Settle"]
 
 
-def test_a_row_suggests_what_users_have_with_counts(editor: SignedIn) -> None:
-    for plan in ("pro", "pro", "free"):
-        factories.person(editor.application, {"plan": plan})
-    row = text(editor.client.post(editor.path("rule/?row=00000000"), form(PLAN_IS_PRO), headers=HTMX))
-    assert '<option value="pro">2 users</option><option value="free">1 user</option>' in row
-
-
 def test_a_row_that_is_not_there_is_not_there(editor: SignedIn) -> None:
     for path in ("rule/", "rule/?row=99999999", "rule/?row=%00"):
         assert editor.client.post(editor.path(path), form(PLAN_IS_PRO), headers=HTMX).status_code == 404
 
 
-def test_a_row_reads_the_values_of_its_trait_alone(
+def test_a_row_reads_the_kinds_of_its_trait_alone(
     editor: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     factories.person(editor.application, {"plan": "pro", "role": "admin"})
-    # session, user, teammates; trait, its kinds; that it is observed, its values
-    with django_assert_num_queries(7):
+    # session, user, teammates; trait, its kinds
+    with django_assert_num_queries(5):
         row = {"trait": "plan", "trait-before": "role"}
         editor.client.post(editor.path("rule/?row=00000000"), form(row), headers=HTMX)
 
@@ -517,8 +510,8 @@ def test_the_builder_takes_as_many_queries_for_many_rules(
     factories.person(editor.application, {"plan": "pro"})
     rules = parse([{"trait": "plan", "operator": "not_equals", "value": str(number)} for number in range(20)])
     Segment.objects.create_with_rules(editor.application, name="Many", rules=rules)
-    # session, user, teammates; segment; kinds, total, traits; suggestions; version; whether it is large; counts, sample
-    with django_assert_num_queries(12):
+    # session, user, teammates; segment; kinds, total, traits; version; whether it is large; counts, sample
+    with django_assert_num_queries(11):
         editor.client.get(editor.path("many/edit/"))
 
 
@@ -545,8 +538,8 @@ def test_a_row_is_answered_without_a_look_at_the_others(
 ) -> None:
     factories.person(editor.application, {"plan": "pro", "role": "admin"})
     changed = {"trait": "plan", "trait-before": "role"}
-    # session, user, teammates; trait, its kinds; that it is observed, its values
-    with django_assert_num_queries(7):
+    # session, user, teammates; trait, its kinds
+    with django_assert_num_queries(5):
         editor.client.post(editor.path("rule/?row=00000000"), form(changed, *[changed] * 9), headers=HTMX)
 
 
