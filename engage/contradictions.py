@@ -66,8 +66,8 @@ def _dates_beside(text: str) -> Iterator[str]:
 
 
 def _texts_around(searched: Sequence[str], used: Set[str]) -> Iterator[str]:
-    """Texts that have what is searched for at an end or between characters that are not `used`, and both of two in either
-    order."""
+    """Texts that have what is searched for at an end or between characters that are not `used`, and one searched text
+    after another."""
     unused = next(character for character in map(chr, _PRIVATE_USE) if character not in used)
     for text in searched:
         yield from (f"{text}{unused}", f"{unused}{text}", f"{unused}{text}{unused}")

@@ -28,6 +28,7 @@ LAYERS = """
     identity.configuration identity.endpoints identity.erasure identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
+    engage.hints
     engage.contradictions engage.explanation
     engage.rules
     engage.operators

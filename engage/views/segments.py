@@ -22,6 +22,7 @@ from engage.models import Segment
 from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError
 from engage.sampling import Sample, draw_sample
 from engage.sizes import Changes, changes, sizes
+from engage.views.hints import APPLY, applied, hints_for
 from identity.models import Application, Trait
 from identity.values import UNSTORABLE, Kind
 from identity.views.access import Access, for_teammates
@@ -116,6 +117,8 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
     rows = [row for row in rule_set.rows if task != f"remove-{row.id}"]
     if task == "add" and rule_set.has_room:
         rows.append(Row.blank())
+    if task.startswith(APPLY):
+        rows = applied(rows, task.removeprefix(APPLY), census.kind)
     form = SegmentForm(
         initial={"name": request.POST.get("name", "")},
         application=access.application,
@@ -170,6 +173,8 @@ def _builder_page(
 ) -> HttpResponse:
     rule_set = form.rule_set
     suggest = functools.cache(functools.partial(common_strings, access.application))  # once for each trait
+    of = sample_for(request, access.application)
+    found = audience(access.application, rule_set.rules, of=of, with_kinds=True)
     return access.page(
         request,
         "engage/builder.html",
@@ -180,7 +185,8 @@ def _builder_page(
         limit=RULES_LIMIT,
         rows=[_row_context(census, suggest, row, errors.get(row.id)) for row in rule_set.rows],
         new_row=_row_context(census, suggest, Row.blank(NEW_ROW_ID), None),
-        audience=audience(access.application, rule_set.rules, of=sample_for(request, access.application)),
+        audience=found,
+        hints=hints_for(access.application, rule_set, found),
     )
 
 
@@ -210,12 +216,14 @@ def preview(request: HttpRequest, access: Access) -> HttpResponse:
     slug = UNSTORABLE.sub("", request.GET.get("segment", ""))
     segment = Segment.objects.filter(application=application, slug=slug).first() if slug else None
     is_finished = rule_set.rules and not rule_set.errors and not sample
+    found = audience(application, rule_set.rules, of=sample, with_kinds=True)
     return access.page(
         request,
         "engage/_preview.html",
         rule_set=rule_set,
         row_errors=[(row.id, errors.get(row.id)) for row in rule_set.rows],
-        audience=audience(application, rule_set.rules, of=sample),
+        audience=found,
+        hints=hints_for(application, rule_set, found),
         segment=segment,
         changes=changes(application, segment.parsed_rules, rule_set.rules) if segment and is_finished else None,
     )

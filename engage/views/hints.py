@@ -1,0 +1,108 @@
+"""The hints beside the builder: what they are made of, and what a click on one does to its rows."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.utils import timezone
+
+from engage.audience import Audience, common_strings
+from engage.forms import Kinds, Row, RuleSet
+from engage.hints import Fix, TraitFacts, hints, named_texts
+from engage.operators import Moment
+from engage.operators.equality import Equals
+from engage.rules import dump, parse
+from identity.models import Application, Trait
+from identity.values import Kind
+
+# What the button of a hint sends begins so; the rest is JSON: by the id of a row the rules that stand in its place.
+APPLY = "apply "
+# More would hide the audience. Those that are left out come when others are done.
+HINTS_SHOWN = 5
+# Among so many texts the one that was meant is looked for.
+TEXTS_COMPARED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One click that mends the rows."""
+
+    label: str
+    sends: str
+    # The row to go on with.
+    row_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHint:
+    text: str
+    buttons: list[Button]
+    trait: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHints:
+    shown: list[ShownHint]
+    left_out: int
+
+
+def hints_for(application: Application, rule_set: RuleSet, found: Audience) -> ShownHints:
+    """What to say of the rules whose audience was found. While it is an estimate nothing is said that takes a query or
+    that a user outside of the sample could belie."""
+    row_ids = [row.id for row in rule_set.rows if row.id not in rule_set.errors]
+    facts = _facts(application, found) if found.error is None else {}
+    moment = Moment.at(timezone.now(), application.zone)
+    said = hints(rule_set.rules, [step.lacking for step in found.steps], facts, moment)
+    shown = [
+        ShownHint(hint.text, [_button(fix, row_ids) for fix in hint.fixes], hint.trait) for hint in said[:HINTS_SHOWN]
+    ]
+    return ShownHints(shown, len(said) - len(shown))
+
+
+def _button(fix: Fix, row_ids: Sequence[str]) -> Button:
+    instead = {row_ids[index]: dump(rules) for index, rules in fix.instead.items()}
+    removed = {index for index, rules in fix.instead.items() if not rules}
+    stays = next((index for index in [*fix.instead, *range(len(row_ids))] if index not in removed), None)
+    return Button(fix.label, APPLY + json.dumps(instead), "" if stays is None else row_ids[stays])
+
+
+def _facts(application: Application, found: Audience) -> dict[str, TraitFacts]:
+    seen = (
+        dict(Trait.objects.filter(application=application, key__in=found.received).values_list("key", "last_seen"))
+        if found.received
+        else {}
+    )
+    return {
+        key: TraitFacts(received, seen.get(key), _texts(application, key, found))
+        for key, received in found.received.items()
+    }
+
+
+def _texts(application: Application, key: str, found: Audience) -> dict[str, int] | None:
+    """The texts that users have as a trait, if a rule names one that perhaps nobody has."""
+    named = [
+        text
+        for step in found.steps
+        if step.rule.trait == key and not (step.rule.operator.key == Equals.key and step.count)
+        for text in named_texts(step.rule)
+    ]
+    if not named or not found.received[key].get(Kind.STRING):
+        return None
+    return dict(common_strings(application, key, TEXTS_COMPARED, sought=named))
+
+
+def applied(rows: Sequence[Row], sent: str, kinds: Kinds) -> list[Row]:
+    """The rows after a click on the hint that sends this. A row that is gone meanwhile stays gone, and what no hint can
+    have sent changes nothing."""
+    try:
+        instead = {row_id: parse(rules) if rules else () for row_id, rules in json.loads(sent).items()}
+    except (ValueError, AttributeError, RecursionError):
+        return list(rows)
+    made = []
+    for row in rows:
+        if row.id not in instead:
+            made.append(row)
+            continue
+        new = [Row.of(rule, kinds) for rule in instead[row.id]]
+        made += [replace(first, id=row.id) for first in new[:1]] + new[1:]
+    return made

@@ -1,0 +1,17 @@
+// A hint's button sends the builder, and its rows come back mended. Then the focus goes on to the row that the hint was
+// about, what was done is said, and the audience is counted anew.
+
+const rules = document.getElementById("rules");
+const said = document.getElementById("hint-status");
+
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  const button = detail.requestConfig.elt;
+  if (!button.matches("[data-hint-row]")) return;
+  const addButton = document.getElementById("add-rule");
+  addButton.disabled = rules.children.length >= Number(rules.dataset.limit);
+  const row = document.getElementById(`rule-${button.dataset.hintRow}`);
+  const field = row?.querySelector(".rule-value :is(input:not([type=hidden]), textarea, select)") ?? row?.querySelector(".rule-operator");
+  (field ?? addButton).focus();
+  said.textContent = `${button.textContent}: done.`;
+  document.body.dispatchEvent(new CustomEvent("rules-changed"));
+});
