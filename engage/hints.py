@@ -103,7 +103,7 @@ def _either(one: Rule, other: Rule) -> Rule | None:
 def _repeats(rules: Rules, moment: Moment) -> Iterator[Hint]:
     for number, rule in enumerate(rules):
         for index, other in enumerate(rules):
-            if index == number or not implies(other, rule, moment) or contradict(other, rule, moment):
+            if index == number or not implies(other, rule, moment):
                 continue
             if index > number and implies(rule, other, moment):
                 continue  # they say the same, and the first of them stays

@@ -61,17 +61,17 @@ def hints_for(application: Application, rule_set: RuleSet, found: Audience) -> S
 
 def _button(fix: Fix, row_ids: Sequence[str]) -> Button:
     instead = {row_ids[index]: dump(rules) for index, rules in fix.instead.items()}
-    removed = {index for index, rules in fix.instead.items() if not rules}
-    stays = next((index for index in [*fix.instead, *range(len(row_ids))] if index not in removed), None)
-    return Button(fix.label, APPLY + json.dumps(instead), "" if stays is None else row_ids[stays])
+    first = next(iter(fix.instead))
+    stay = [index for index in range(len(row_ids)) if fix.instead.get(index) != ()]
+    nearest = min(stay, key=lambda index: abs(index - first), default=None)
+    return Button(fix.label, APPLY + json.dumps(instead), "" if nearest is None else row_ids[nearest])
 
 
 def _facts(application: Application, found: Audience) -> dict[str, TraitFacts]:
-    seen = (
-        dict(Trait.objects.filter(application=application, key__in=found.received).values_list("key", "last_seen"))
-        if found.received
-        else {}
-    )
+    if not found.received:
+        return {}
+    traits = Trait.objects.filter(application=application, key__in=found.received)
+    seen = dict(traits.values_list("key", "last_seen"))
     return {
         key: TraitFacts(received, seen.get(key), _texts(application, key, found))
         for key, received in found.received.items()
