@@ -273,16 +273,18 @@ def kinds_received(application: Application, key: str | None = None) -> dict[str
     return received
 
 
-def common_strings(
-    application: Application, key: str, limit: int = 20, *, sought: Sequence[str] = ()
-) -> list[tuple[str, int]]:
-    """The texts that most users have as a trait, with how many have each; before them those that are sought, if anybody
-    has them."""
+def common_strings(application: Application, key: str, limit: int = 20) -> list[tuple[str, int]]:
+    """The texts that most users have as a trait, with how many have each."""
     field = _field(key)
-    found = (
-        Person.objects.filter(IsType(field.json, "string"), application=application)
-        .values_list(field.text)
-        .annotate(users=Count("*"))
-        .order_by(Comparison(field.text, "=", AnyText(sought)).desc(), "-users", field.text)
-    )
-    return list(found[: limit + len(sought)])
+    return list(_strings(application, field).order_by("-users", field.text)[:limit])
+
+
+def strings_among(application: Application, key: str, sought: Sequence[str]) -> list[tuple[str, int]]:
+    """Those of some texts that anybody has as a trait, with how many have each."""
+    field = _field(key)
+    return list(_strings(application, field).filter(Comparison(field.text, "=", AnyText(sought))))
+
+
+def _strings(application: Application, field: Field) -> QuerySet[Person, tuple[str, int]]:
+    texts = Person.objects.filter(IsType(field.json, "string"), application=application).values_list(field.text)
+    return texts.annotate(users=Count("*")).order_by()

@@ -60,18 +60,18 @@ class Hint:
     trait: str = ""
 
 
-def hints(rules: Rules, lacking: Sequence[int | None], facts: Mapping[str, TraitFacts], moment: Moment) -> list[Hint]:
-    """What to say of a list of rules, the gravest first. `lacking` says of each rule how many users it matches only for
-    want of the trait; of what is not in `facts` nothing is said that needs them."""
-    return [
-        *_contradictions(rules, moment),
-        *_unsent(rules, facts, moment),
-        *_unobserved(rules, facts),
-        *_mismatched(rules, facts),
-        *_repeats(rules, moment),
-        *_lacking(rules, lacking),
-        *_stale(rules, facts, moment),
-    ]
+def hints(
+    rules: Rules, lacking: Sequence[int | None], facts: Mapping[str, TraitFacts], moment: Moment
+) -> Iterator[Hint]:
+    """What to say of a list of rules, the gravest first; each is looked for when it is asked for. `lacking` says of
+    each rule how many users it matches only for want of the trait. What needs facts that are not there is left out."""
+    yield from _contradictions(rules, moment)
+    yield from _unsent(rules, facts, moment)
+    yield from _unobserved(rules, facts)
+    yield from _mismatched(rules, facts)
+    yield from _repeats(rules, moment)
+    yield from _lacking(rules, lacking)
+    yield from _stale(rules, facts, moment)
 
 
 def named_texts(rule: Rule) -> list[str]:

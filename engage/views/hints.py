@@ -1,12 +1,13 @@
 """The hints beside the builder: what they are made of, and what a click on one does to its rows."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
-from engage.audience import Audience, common_strings
+from engage.audience import Audience, common_strings, strings_among
 from engage.forms import Kinds, Row, RuleSet
 from engage.hints import Fix, TraitFacts, hints, named_texts
 from engage.operators import Moment
@@ -19,7 +20,7 @@ from identity.values import Kind
 APPLY = "apply "
 # More would hide the audience. Those that are left out come when others are done.
 HINTS_SHOWN = 5
-# Among so many texts the one that was meant is looked for.
+# Among so many texts, which most users have, the one that was meant is looked for.
 TEXTS_COMPARED = 200
 
 
@@ -43,7 +44,7 @@ class ShownHint:
 @dataclass(frozen=True, slots=True)
 class ShownHints:
     shown: list[ShownHint]
-    left_out: int
+    are_more: bool
 
 
 def hints_for(application: Application, rule_set: RuleSet, found: Audience) -> ShownHints:
@@ -54,9 +55,10 @@ def hints_for(application: Application, rule_set: RuleSet, found: Audience) -> S
     moment = Moment.at(timezone.now(), application.zone)
     said = hints(rule_set.rules, [step.lacking for step in found.steps], facts, moment)
     shown = [
-        ShownHint(hint.text, [_button(fix, row_ids) for fix in hint.fixes], hint.trait) for hint in said[:HINTS_SHOWN]
+        ShownHint(hint.text, [_button(fix, row_ids) for fix in hint.fixes], hint.trait)
+        for hint in itertools.islice(said, HINTS_SHOWN)
     ]
-    return ShownHints(shown, len(said) - len(shown))
+    return ShownHints(shown, next(said, None) is not None)
 
 
 def _button(fix: Fix, row_ids: Sequence[str]) -> Button:
@@ -88,7 +90,10 @@ def _texts(application: Application, key: str, found: Audience) -> dict[str, int
     ]
     if not named or not found.received[key].get(Kind.STRING):
         return None
-    return dict(common_strings(application, key, TEXTS_COMPARED, sought=named))
+    texts = dict(common_strings(application, key, TEXTS_COMPARED))
+    if len(texts) == TEXTS_COMPARED and (sought := [text for text in named if text not in texts]):
+        texts |= strings_among(application, key, sought)
+    return texts
 
 
 def applied(rows: Sequence[Row], sent: str, kinds: Kinds) -> list[Row]:

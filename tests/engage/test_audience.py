@@ -20,6 +20,7 @@ from engage.audience import (
     matching,
     properties,
     share,
+    strings_among,
 )
 from engage.models import Segment
 from engage.operators import Moment
@@ -357,7 +358,6 @@ def test_common_strings_are_texts_alone_the_most_frequent_first(application: App
     assert common_strings(application, "plan' --") == []
 
 
-def test_texts_that_are_sought_come_before_the_most_frequent(application: Application) -> None:
+def test_strings_among_some_are_those_that_anybody_has(application: Application) -> None:
     arrive(application, *({"plan": plan} for plan in ["free", "free", "gold", "pro", 10]))
-    found = common_strings(application, "plan", 1, sought=["pro", "10", "nobody"])
-    assert found == [("pro", 1), ("free", 2), ("gold", 1)]
+    assert sorted(strings_among(application, "plan", ["pro", "free", "10", "nobody"])) == [("free", 2), ("pro", 1)]

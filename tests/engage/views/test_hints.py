@@ -69,6 +69,12 @@ def test_the_texts_of_a_trait_are_not_looked_for_where_the_value_is_found(
         assert said(preview(editor, TYPO | {"value": "free"})) == []
 
 
+def test_a_value_that_few_have_is_found_among_many(editor: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engage.views.hints.TEXTS_COMPARED", 1)
+    named = {"operator": "any_of", "value": "pro\nfre"}
+    assert said(preview(editor, TYPO | named)) == ["No user has “fre” as “plan”. Did you mean “free” (2 users)?"]
+
+
 def test_the_page_hints_as_well(editor: SignedIn) -> None:
     segment(editor.application, "Not pro", **NOT_PRO)
     assert said(editor.client.get(editor.path("not-pro/")).content.decode()) == [
@@ -97,7 +103,8 @@ def test_a_hint_that_mends_no_rule_leads_to_the_trait(editor: SignedIn) -> None:
 def test_many_hints_do_not_hide_the_audience(editor: SignedIn) -> None:
     answer = preview(editor, *[TYPO | {"value": "free"}] * 9)
     assert len(said(answer)) == 5
-    assert "3 more come when these are done." in text(answer)
+    assert "More come" not in text(preview(editor, *[TYPO | {"value": "free"}] * 6))
+    assert "More come when these are done." in text(answer)
 
 
 def test_what_is_estimated_is_not_said_to_be_nobody(large: SignedIn) -> None:
