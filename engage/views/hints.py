@@ -48,10 +48,10 @@ class ShownHints:
 
 
 def hints_for(application: Application, rule_set: RuleSet, found: Audience) -> ShownHints:
-    """What to say of the rules whose audience was found. While it is an estimate nothing is said that takes a query or
-    that a user outside of the sample could belie."""
+    """What to say of the rules whose audience was found. Without kinds in it nothing is said that takes a query, or that
+    a user outside of a sample could belie."""
     row_ids = [row.id for row in rule_set.rows if row.id not in rule_set.errors]
-    facts = _facts(application, found) if found.error is None else {}
+    facts = _facts(application, found)
     moment = Moment.at(timezone.now(), application.zone)
     said = hints(rule_set.rules, [step.lacking for step in found.steps], facts, moment)
     shown = [

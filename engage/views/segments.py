@@ -173,8 +173,8 @@ def _builder_page(
 ) -> HttpResponse:
     rule_set = form.rule_set
     suggest = functools.cache(functools.partial(common_strings, access.application))  # once for each trait
-    of = sample_for(request, access.application)
-    found = audience(access.application, rule_set.rules, of=of, with_kinds=True)
+    sample = sample_for(request, access.application)
+    found = audience(access.application, rule_set.rules, of=sample, with_kinds=sample is None)
     return access.page(
         request,
         "engage/builder.html",
@@ -216,7 +216,7 @@ def preview(request: HttpRequest, access: Access) -> HttpResponse:
     slug = UNSTORABLE.sub("", request.GET.get("segment", ""))
     segment = Segment.objects.filter(application=application, slug=slug).first() if slug else None
     is_finished = rule_set.rules and not rule_set.errors and not sample
-    found = audience(application, rule_set.rules, of=sample, with_kinds=True)
+    found = audience(application, rule_set.rules, of=sample, with_kinds=sample is None)
     return access.page(
         request,
         "engage/_preview.html",
