@@ -48,8 +48,8 @@ class ShownHints:
 
 
 def hints_for(application: Application, rule_set: RuleSet, found: Audience) -> ShownHints:
-    """What to say of the rules whose audience was found. Without kinds in it nothing is said that takes a query, or that
-    a user outside of a sample could belie."""
+    """What to say of the rules whose audience was found. What takes a query, or what a user outside of a sample could
+    belie, is said only if kinds were counted."""
     row_ids = [row.id for row in rule_set.rows if row.id not in rule_set.errors]
     facts = _facts(application, found)
     moment = Moment.at(timezone.now(), application.zone)
