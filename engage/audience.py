@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import BooleanField, Case, Count, F, IntegerField, JSONField, QuerySet, When
+from django.db.models import BooleanField, Case, Count, F, IntegerField, JSONField, QuerySet, TextField, When
 from django.db.models import Value as SqlValue
 from django.db.models.expressions import Expression
 from django.db.models.functions import NullIf
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from engage.expressions import (
     All,
+    AnyText,
     Column,
     Comparison,
     ContainsText,
@@ -21,6 +22,7 @@ from engage.expressions import (
     FoldAscii,
     IsNotTrue,
     IsType,
+    JsonType,
     Text,
     instant_field,
     text_field,
@@ -135,10 +137,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user in the sample, with the values of the traits that the rules read, in the order of the rules."""
+    """A user in the sample, with what the rules read of them by name, in the order of the rules; None is missing."""
 
     person: Person
-    values: list[Value]
+    values: list[tuple[str, Value | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,9 @@ class Audience:
     count: int
     steps: list[Step]
     sample: list[Member]
+    # For each trait that the rules read how many users, of all, have a value of which kind; empty if nobody asked.
+    # Dates are told from other texts only where a rule looks for dates.
+    received: dict[str, dict[Kind, int]]
     # By how much an estimated count may be wrong, in users; None of one that is exact.
     error: int | None = None
 
@@ -163,19 +168,24 @@ def share(part: int, whole: int) -> float:
 
 
 def audience(
-    application: Application, rules: Rules, *, now: datetime | None = None, of: Sample | None = None
+    application: Application,
+    rules: Rules,
+    *,
+    now: datetime | None = None,
+    of: Sample | None = None,
+    with_kinds: bool = False,
 ) -> Audience:
     """The audience of a list of rules at one moment, in two queries: a pass for all counts, and some of the users.
-    Exact, or estimated from a sample."""
+    Exact, or estimated from a sample. Kinds are counted when asked for: they take a third of the pass."""
     moment = Moment.at(now or timezone.now(), application.zone)
     people = of.people if of else Person.objects.filter(application=application)
-    columns: dict[str, Expression | F] = {"passed": _rules_passed(rules, moment)}
-    counted: dict[str, Expression] = {}
-    for number, rule in enumerate(rules):
-        counted[f"step{number}"] = passes = Comparison(Column("passed", IntegerField()), ">", SqlValue(number))
-        if rule.operator.matches_missing and rule.operator.takes is not Takes.NONE:
-            columns[f"lacks{number}"] = IsNotTrue(_field(rule.trait).is_present)
-            counted[f"lacking{number}"] = All(passes, Column(f"lacks{number}", BooleanField()))
+    names = {rule.trait: rule.name for rule in rules}
+    traits = [key for key in names if key not in _BUILT_IN_FIELDS] if with_kinds else []
+    columns, counted = _narrowing(rules, moment)
+    for number, key in enumerate(traits):
+        dated = any(rule.trait == key and rule.operator.reads(rule.value) is Kind.DATE for rule in rules)
+        more_columns, more_counted = _kinds(_field(key), str(number), with_dates=dated)
+        columns, counted = columns | more_columns, counted | more_counted
     counts = _count(people, columns, counted)
     if of:
         counts = {name: of.scaled(found) for name, found in counts.items()}
@@ -184,15 +194,51 @@ def audience(
         Step(rule, count := counts[f"step{number}"], share(count, total), counts.get(f"lacking{number}"))
         for number, rule in enumerate(rules)
     ]
-    keys = list(dict.fromkeys(rule.trait for rule in rules))
+    received = {key: _by_kind(counts, str(number)) for number, key in enumerate(traits)}
     count = steps[-1].count if steps else total
     some = first_by_key(people, condition(rules, moment), SAMPLE_SIZE, share=share(count, total)) if count else ()
     sample = [
-        Member(person, [known[key] for key in keys if key in known])
+        Member(person, [(name, known.get(key)) for key, name in names.items()])
         for person in some
         for known in [properties(person)]
     ]
-    return Audience(total, count, steps, sample, of.error(count) if of else None)
+    return Audience(total, count, steps, sample, received, of.error(count) if of else None)
+
+
+# What is read of each user by the name of its column, and what is counted over these columns.
+_Counting = tuple[dict[str, Expression | F], dict[str, Expression]]
+
+
+def _narrowing(rules: Rules, moment: Moment) -> _Counting:
+    """For each rule who passes it and those before, and who of them lacks its trait."""
+    columns: dict[str, Expression | F] = {"passed": _rules_passed(rules, moment)}
+    counted: dict[str, Expression] = {}
+    for number, rule in enumerate(rules):
+        counted[f"step{number}"] = passes = Comparison(Column("passed", IntegerField()), ">", SqlValue(number))
+        if rule.operator.matches_missing and rule.operator.takes is not Takes.NONE:
+            columns[f"lacks{number}"] = IsNotTrue(_field(rule.trait).is_present)
+            counted[f"lacking{number}"] = All(passes, Column(f"lacks{number}", BooleanField()))
+    return columns, counted
+
+
+def _kinds(field: Field, suffix: str, *, with_dates: bool) -> _Counting:
+    """For each kind who has a value of it."""
+    json_type = Column(f"type{suffix}", TextField())
+    columns: dict[str, Expression | F] = {json_type.name: JsonType(field.json)}
+    counted: dict[str, Expression] = {
+        f"{kind}{suffix}": Comparison(json_type, "=", Text(kind)) for kind in Kind if kind is not Kind.DATE
+    }
+    if with_dates:
+        columns[f"dated{suffix}"] = field.is_date
+        counted[f"{Kind.DATE}{suffix}"] = Column(f"dated{suffix}", BooleanField())
+    return columns, counted
+
+
+def _by_kind(counts: Mapping[str, int], suffix: str) -> dict[Kind, int]:
+    """How many users have a value of each kind that there is. To JSON a date is a string."""
+    received = {kind: counts.get(f"{kind}{suffix}", 0) for kind in Kind}
+    received[Kind.STRING] -= received[Kind.DATE]
+    return {kind: users for kind, users in received.items() if users}
 
 
 def _rules_passed(rules: Rules, moment: Moment) -> Case:
@@ -238,10 +284,17 @@ def common_strings(
     people = of.people if of else Person.objects.filter(application=application)
     if containing:
         people = people.filter(ContainsText(field.folded, FoldAscii(Text(containing))))
-    found = (
-        people.filter(IsType(field.json, "string"))
-        .values_list(field.text)
-        .annotate(users=Count("*"))
-        .order_by("-users", field.text)
-    )
+    found = _strings(people, field).order_by("-users", field.text)
     return [(text, of.scaled(users) if of else users) for text, users in found[:limit]]
+
+
+def strings_among(application: Application, key: str, sought: Sequence[str]) -> list[tuple[str, int]]:
+    """Those of some texts that anybody has as a trait, with how many have each."""
+    field = _field(key)
+    people = Person.objects.filter(Comparison(field.text, "=", AnyText(sought)), application=application)
+    return list(_strings(people, field))
+
+
+def _strings(people: QuerySet[Person], field: Field) -> QuerySet[Person, tuple[str, int]]:
+    texts = people.filter(IsType(field.json, "string")).values_list(field.text)
+    return texts.annotate(users=Count("*")).order_by()

@@ -124,11 +124,18 @@ class _HasMember(Func):
     arg_joiner = " ? "
 
 
+class JsonType(Func):
+    """The JSON type of a jsonb value by its name: string, number, boolean."""
+
+    output_field = TextField()
+    function = "jsonb_typeof"
+
+
 class IsType(Comparison):
-    """Whether a jsonb value is of the JSON type named: string, number, boolean."""
+    """Whether a jsonb value is of the JSON type named."""
 
     def __init__(self, json: Expression, json_type: str) -> None:
-        super().__init__(Func(json, function="jsonb_typeof", output_field=TextField()), "=", Text(json_type))
+        super().__init__(JsonType(json), "=", Text(json_type))
 
 
 class ContainsText(Func):
@@ -230,6 +237,10 @@ class Field:
     @property
     def is_number(self) -> Expression:
         return IsType(self.json, "number")
+
+    @property
+    def is_date(self) -> Expression:
+        return AnyOf(_HasShape(self.text, INSTANT_SHAPE), _HasShape(self.text, DAY_SHAPE))
 
     def is_dated(self, instants: Bounds, days: Bounds) -> Expression:
         """Whether it is a date within the bounds for its shape."""

@@ -11,12 +11,12 @@ const traitField = (row) => row.querySelector("[role=combobox]");
 const nameOf = (row) => traitField(row).value;
 const say = (text) => { document.getElementById("rules-status").textContent = text; };
 
-function changed() {
+const changed = () => document.body.dispatchEvent(new CustomEvent("rules-changed"));
+document.body.addEventListener("rules-changed", () => {
   const isFull = rules.children.length >= limit;
   addButton.disabled = isFull;
   for (const button of document.querySelectorAll("[data-duplicate], [data-undo]")) button.disabled = isFull;
-  document.body.dispatchEvent(new CustomEvent("rules-changed"));
-}
+});
 
 function showName(row) {
   const name = nameOf(row);

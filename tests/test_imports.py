@@ -28,7 +28,8 @@ LAYERS = """
     identity.configuration identity.endpoints identity.erasure identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
-    engage.explanation engage.differences engage.examples
+    engage.hints
+    engage.contradictions engage.explanation engage.differences engage.examples
     engage.rules
     engage.operators
     engage.expressions

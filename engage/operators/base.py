@@ -73,6 +73,13 @@ class Operator(ABC, Generic[V]):
     def condition(self, field: Field, value: V, moment: Moment) -> Expression:
         """The same in SQL: true for users who match, false or NULL for all others."""
 
+    def edges(self, value: V, moment: Moment) -> tuple[Value, ...]:
+        """The values of the kind that it reads at which its answer changes: from one to the next it stays the same. Of
+        texts to search, what is searched for."""
+        if value is None:
+            return ()
+        return value if isinstance(value, tuple) else (value,)
+
     def value_text(self, value: V) -> str:
         """The value as the end of the rule's sentence: pro, 10, true, 7 days."""
         return "" if value is None or isinstance(value, tuple) else in_words(value)

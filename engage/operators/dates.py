@@ -1,11 +1,12 @@
 """Comparisons of dates: instants, and plain dates in the application's time zone. Which of them a text is, its shape
 alone says; nobody parses it."""
 
+from abc import abstractmethod
 from datetime import date
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import Field
+from engage.expressions import Bounds, Field
 from engage.operators.base import InvalidValue, Operator, Test, V, checked, checked_text
 from engage.operators.moments import Moment, day_bounds
 from identity import values
@@ -20,6 +21,16 @@ _INSTANT_LENGTH = len("2025-08-15T09:30:00.000Z")
 
 class _DateComparison(Operator[V]):
     kinds = frozenset({Kind.DATE})
+
+    @abstractmethod
+    def bounds(self, value: V, moment: Moment) -> tuple[Bounds, Bounds]:
+        """What instants are compared with, and what plain dates are."""
+
+    def condition(self, field: Field, value: V, moment: Moment) -> Expression:
+        return field.is_dated(*self.bounds(value, moment))
+
+    def edges(self, value: V, moment: Moment) -> tuple[Value, ...]:
+        return tuple(bound for bounds in self.bounds(value, moment) for _, bound in bounds)
 
 
 class _DayCount(_DateComparison[int]):
@@ -56,9 +67,9 @@ class _InWindow(_DayCount):
 
         return within
 
-    def condition(self, field: Field, value: int, moment: Moment) -> Expression:
+    def bounds(self, value: int, moment: Moment) -> tuple[Bounds, Bounds]:
         start, end, start_day, end_day = moment.windows[self.sign * value]
-        return field.is_dated([(">=", start), ("<=", end)], [(">=", start_day), ("<=", end_day)])
+        return [(">=", start), ("<=", end)], [(">=", start_day), ("<=", end_day)]
 
 
 class WithinLastDays(_InWindow):
@@ -87,9 +98,9 @@ class MoreThanDaysAgo(_DayCount):
 
         return before
 
-    def condition(self, field: Field, value: int, moment: Moment) -> Expression:
+    def bounds(self, value: int, moment: Moment) -> tuple[Bounds, Bounds]:
         window = moment.windows[value]
-        return field.is_dated([("<", window.start)], [("<", window.start_day)])
+        return [("<", window.start)], [("<", window.start_day)]
 
 
 class WithinNextDays(_InWindow):
@@ -136,8 +147,8 @@ class Before(_Day):
 
         return before
 
-    def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return field.is_dated([("<", day_bounds(value, moment.zone)[0])], [("<", value)])
+    def bounds(self, value: str, moment: Moment) -> tuple[Bounds, Bounds]:
+        return [("<", day_bounds(value, moment.zone)[0])], [("<", value)]
 
 
 class After(_Day):
@@ -157,8 +168,8 @@ class After(_Day):
 
         return after
 
-    def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return field.is_dated([(">=", day_bounds(value, moment.zone)[1])], [(">", value)])
+    def bounds(self, value: str, moment: Moment) -> tuple[Bounds, Bounds]:
+        return [(">=", day_bounds(value, moment.zone)[1])], [(">", value)]
 
 
 class On(_Day):
@@ -178,6 +189,6 @@ class On(_Day):
 
         return on
 
-    def condition(self, field: Field, value: str, moment: Moment) -> Expression:
+    def bounds(self, value: str, moment: Moment) -> tuple[Bounds, Bounds]:
         start, end = day_bounds(value, moment.zone)
-        return field.is_dated([(">=", start), ("<", end)], [("=", value)])
+        return [(">=", start), ("<", end)], [("=", value)]

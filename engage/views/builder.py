@@ -20,6 +20,7 @@ from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, rearranged, row_
 from engage.models import ChangedMeanwhile, Experience, Segment, SegmentVersion
 from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError, Rules
 from engage.sizes import Changes, changes
+from engage.views.hints import APPLY, applied, hints_for
 from engage.views.segment import find_changeable, find_segment, version_seen
 from engage.views.segments import examples_for, sample_for
 from identity.forms import TraitForm
@@ -57,7 +58,11 @@ def _build(request: HttpRequest, access: Access, segment: Segment | None) -> Htt
     task = request.POST.get("do", "save")
     if task in SAVING:
         return _save(request, access, census, segment, rule_set)
-    form = _form(access, segment, RuleSet.of(rearranged(rule_set.rows, task)), request.POST.get("name", ""))
+    if task.startswith(APPLY):
+        rows = applied(rule_set.rows, task.removeprefix(APPLY), census.kind)
+    else:
+        rows = rearranged(rule_set.rows, task)
+    form = _form(access, segment, RuleSet.of(rows), request.POST.get("name", ""))
     return _builder_page(request, access, census, form, form.rule_set.errors_while_typing())
 
 
@@ -174,6 +179,8 @@ def _builder_page(
         conflict = _conflict(segment, version)
     elif segment:
         version = segment.version
+    sample = sample_for(request, access.application)
+    found = audience(access.application, rule_set.rules, of=sample, with_kinds=sample is None)
     return access.page(
         request,
         "engage/builder.html",
@@ -189,7 +196,8 @@ def _builder_page(
         new_row=Row.blank(NEW_ROW_ID),
         known=BUILT_IN_PROPERTIES.keys() | {counted.trait.key for counted in census.traits},
         trait_options=render_to_string("engage/_trait_options.html", options),  # once for all rows
-        audience=audience(access.application, rule_set.rules, of=sample_for(request, access.application)),
+        audience=found,
+        hints=hints_for(access.application, rule_set, found),
     )
 
 
@@ -222,12 +230,14 @@ def preview(request: HttpRequest, access: Access) -> HttpResponse:
     slug = UNSTORABLE.sub("", request.GET.get("segment", ""))
     segment = Segment.objects.filter(application=application, slug=slug).first() if slug else None
     is_finished = rule_set.rules and not rule_set.errors and not sample
+    found = audience(application, rule_set.rules, of=sample, with_kinds=sample is None)
     return access.page(
         request,
         "engage/_preview.html",
         rule_set=rule_set,
         row_errors=[(row.id, errors.get(row.id)) for row in rule_set.rows],
-        audience=audience(application, rule_set.rules, of=sample),
+        audience=found,
+        hints=hints_for(application, rule_set, found),
         segment=segment,
         changes=changes(application, segment.parsed_rules, rule_set.rules) if segment and is_finished else None,
     )

@@ -92,7 +92,7 @@ def test_from_sign_in_to_a_segment_that_counts_right(
     panel = page.get_by_role("complementary", name="Audience")
     expect(panel.locator(".big")).to_have_text(str(count))
     expect(panel.get_by_text("of 5,001 users")).to_be_visible()
-    expect(panel.locator(".people li")).to_have_count(5)
+    expect(panel.locator(".people > li")).to_have_count(5)
 
     page.get_by_role("button", name="Create segment").click()
     expect(page.locator(".toast", has_text=f"Created “Pro Plan Admins”: {count} users now.")).to_be_visible()

@@ -20,6 +20,7 @@ from engage.audience import (
     matching,
     properties,
     share,
+    strings_among,
 )
 from engage.models import Segment
 from engage.operators import Moment
@@ -29,7 +30,7 @@ from engage.sizes import sizes
 from identity import ingest
 from identity.models import Application, Person
 from identity.payloads import Identify
-from identity.values import Kind
+from identity.values import Kind, Value
 from tests.engage.strategies import Case, cases
 from tests.engage.test_evaluators import forgotten
 from tests.factories import new_application, person
@@ -84,7 +85,7 @@ def test_audience_counts_everyone_and_those_who_match_every_rule(application: Ap
     assert found.steps == [Step(asked[0], 3, 0.6), Step(asked[1], 2, 0.4), Step(asked[2], 1, 0.2)]
     [member] = found.sample
     assert member.person.external_id == "0"
-    assert member.values == ["pro", "admin", 12]
+    assert member.values == [("plan", "pro"), ("role", "admin"), ("teamSize", 12)]
 
 
 def test_audience_without_rules_is_everyone(application: Application) -> None:
@@ -112,7 +113,7 @@ def test_two_rules_about_one_trait_both_count(application: Application) -> None:
     asked = rules(("size", "greater_than", 10), ("size", "less_than", 20))
     found = audience(application, asked, now=NOON)
     assert [step.count for step in found.steps] == [2, 1]
-    assert [member.values for member in found.sample] == [[15]]
+    assert [member.values for member in found.sample] == [[("size", 15)]]
 
 
 def test_sample_is_some_of_those_who_match_and_always_the_same(application: Application) -> None:
@@ -133,9 +134,31 @@ def test_member_shows_the_values_that_the_rules_read(application: Application) -
         ("$first_seen", "within_last_days", 7),
         ("beta", "is_set", None),
     )
-    assert audience(application, asked, now=NOON).sample == [
-        Member(Person.objects.get(), [False, "ada@ourcompany.com", "2025-08-15T12:00:00.000Z"])
+    values: list[tuple[str, Value | None]] = [
+        ("beta", False),
+        ("E-mail", "ada@ourcompany.com"),
+        ("trial", None),
+        ("First seen", "2025-08-15T12:00:00.000Z"),
     ]
+    assert audience(application, asked, now=NOON).sample == [Member(Person.objects.get(), values)]
+
+
+def test_kinds_are_counted_of_all_users_for_the_traits_that_the_rules_read(application: Application) -> None:
+    values = ["free", "2025-08-15", "2025-08-15T12:00:00.000Z", 10, 10.5, True, None]
+    arrive(application, *({"plan": value, "joined": value, "other": 1} for value in values))
+    asked = rules(
+        ("plan", "equals", "nobody"),
+        ("joined", "on", "2025-08-15"),
+        ("$name", "is_set", None),
+        ("gone", "is_set", None),
+    )
+    found = audience(application, asked, now=NOON, with_kinds=True)
+    assert found.received == {
+        "plan": {Kind.STRING: 3, Kind.NUMBER: 2, Kind.BOOLEAN: 1},
+        "joined": {Kind.STRING: 1, Kind.DATE: 2, Kind.NUMBER: 2, Kind.BOOLEAN: 1},
+        "gone": {},
+    }
+    assert audience(application, asked, now=NOON).received == {}
 
 
 @given(case=cases())
@@ -351,3 +374,8 @@ def test_common_strings_of_a_sample_are_scaled(application: Application) -> None
         person(application, {"plan": plan})
     sample = Sample(Person.objects.filter(application=application), 0.01)
     assert common_strings(application, "plan", of=sample) == [("pro", 200), ("free", 100)]
+
+
+def test_strings_among_some_are_those_that_anybody_has(application: Application) -> None:
+    arrive(application, *({"plan": plan} for plan in ["free", "free", "gold", "pro", 10]))
+    assert sorted(strings_among(application, "plan", ["pro", "free", "10", "nobody"])) == [("free", 2), ("pro", 1)]

@@ -4,10 +4,14 @@ from html.parser import HTMLParser
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from engage import sampling
 from engage.models import Segment
 from engage.rules import parse
+from identity import ingest
 from identity.models import Application, Role, Teammate
+from identity.payloads import Identify
 from tests import factories
 
 
@@ -41,6 +45,18 @@ def editor(db: None) -> SignedIn:
 @pytest.fixture
 def viewer(db: None) -> SignedIn:
     return sign_in(Role.VIEWER)
+
+
+@pytest.fixture
+def large(editor: SignedIn, monkeypatch: pytest.MonkeyPatch) -> SignedIn:
+    """An application of 300 users that counts as large, of which a half is pro; samples have 100 of them."""
+    calls = [Identify(f"u{n}", {}, {"plan": "pro" if n % 2 else "free"}, timezone.now()) for n in range(300)]
+    ingest.identify_many(editor.application.pk, calls, now=timezone.now())
+    monkeypatch.setattr(sampling, "LARGE", 1)
+    monkeypatch.setattr(sampling, "_PROBE", 0.5)
+    monkeypatch.setattr(sampling, "SAMPLE_USERS", 100)
+    segment(editor.application)
+    return editor
 
 
 def segment(application: Application, name: str = "Pro users", **rule: object) -> Segment:

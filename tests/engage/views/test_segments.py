@@ -377,8 +377,8 @@ def test_the_preview_counts_what_is_typed_and_saves_nothing(
     factories.person(editor.application, {"plan": "pro"})
     factories.person(editor.application)
     unfinished = {"trait": "role", "operator": "equals", "value": ""}
-    # session, user, teammates; whether it is large; counts, sample
-    with django_assert_num_queries(6):
+    # session, user, teammates; whether it is large; counts, sample; when the traits were seen
+    with django_assert_num_queries(7):
         response = editor.client.post(editor.path("preview/"), form(PLAN_IS_PRO, LARGE, unfinished), headers=HTMX)
     page = text(response)
     assert '<p class="big">1</p>' in page
@@ -510,8 +510,9 @@ def test_the_builder_takes_as_many_queries_for_many_rules(
     factories.person(editor.application, {"plan": "pro"})
     rules = parse([{"trait": "plan", "operator": "not_equals", "value": str(number)} for number in range(20)])
     Segment.objects.create_with_rules(editor.application, name="Many", rules=rules)
-    # session, user, teammates; segment; kinds, total, traits; version; whether it is large; counts, sample
-    with django_assert_num_queries(11):
+    # session, user, teammates; segment; kinds, total, traits; version; whether it is large; counts, sample;
+    # when the trait was seen, its texts
+    with django_assert_num_queries(13):
         editor.client.get(editor.path("many/edit/"))
 
 
