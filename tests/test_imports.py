@@ -31,6 +31,7 @@ LAYERS = """
     engage.explanation
     engage.rules
     engage.operators
+    engage.fields
     engage.expressions
     identity.client_address identity.encryption identity.import_files identity.origins identity.rate_limits
     identity.signatures

@@ -5,7 +5,7 @@ from datetime import date
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import Field
+from engage.fields import Field
 from engage.operators.base import InvalidValue, Operator, Test, V, checked, checked_text
 from engage.operators.moments import Moment, day_bounds
 from identity import values
@@ -58,7 +58,7 @@ class _InWindow(_DayCount):
 
     def condition(self, field: Field, value: int, moment: Moment) -> Expression:
         start, end, start_day, end_day = moment.windows[self.sign * value]
-        return field.is_dated([(">=", start), ("<=", end)], [(">=", start_day), ("<=", end_day)])
+        return field.is_date([(">=", start), ("<=", end)], [(">=", start_day), ("<=", end_day)])
 
 
 class WithinLastDays(_InWindow):
@@ -89,7 +89,7 @@ class MoreThanDaysAgo(_DayCount):
 
     def condition(self, field: Field, value: int, moment: Moment) -> Expression:
         window = moment.windows[value]
-        return field.is_dated([("<", window.start)], [("<", window.start_day)])
+        return field.is_date([("<", window.start)], [("<", window.start_day)])
 
 
 class WithinNextDays(_InWindow):
@@ -137,7 +137,7 @@ class Before(_Day):
         return before
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return field.is_dated([("<", day_bounds(value, moment.zone)[0])], [("<", value)])
+        return field.is_date([("<", day_bounds(value, moment.zone)[0])], [("<", value)])
 
 
 class After(_Day):
@@ -158,7 +158,7 @@ class After(_Day):
         return after
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return field.is_dated([(">=", day_bounds(value, moment.zone)[1])], [(">", value)])
+        return field.is_date([(">=", day_bounds(value, moment.zone)[1])], [(">", value)])
 
 
 class On(_Day):
@@ -180,4 +180,4 @@ class On(_Day):
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
         start, end = day_bounds(value, moment.zone)
-        return field.is_dated([(">=", start), ("<", end)], [("=", value)])
+        return field.is_date([(">=", start), ("<", end)], [("=", value)])

@@ -2,8 +2,9 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import Comparison, ContainsText, Field, IsNotTrue, StartsWithText, Text, Then, last_characters
-from engage.operators.base import Operator, Test, checked_text
+from engage.expressions import Comparison, ContainsText, IsNotTrue, StartsWithText, Text, Then, last_characters
+from engage.fields import Field
+from engage.operators.base import Operator, Test, checked_text, may_begin_another_kind
 from engage.operators.moments import Moment
 from identity.values import Kind
 
@@ -58,7 +59,9 @@ class StartsWith(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and _folded(actual[:length]) == sought
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return Then(StartsWithText(field.folded, Text(_folded(value))), field.is_string)
+        sought = _folded(value)
+        begins = StartsWithText(field.folded, Text(sought))
+        return Then(begins, field.is_string) if may_begin_another_kind(sought) else begins
 
 
 class EndsWith(_TextSearch):
