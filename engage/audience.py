@@ -101,7 +101,10 @@ def _count(
     found: Mapping[str, Expression] | None = None,
 ) -> dict[str, int]:
     """How many people there are, as `total`, and for how many each condition is true, by its name. Conditions are about
-    the columns that are read from the table, and those that are found out about these."""
+    the columns that are read from the table, if there are any, and those that are found out about these."""
+    if not read:
+        each = {name: Count("pk", filter=condition) for name, condition in conditions.items()}
+        return people.aggregate(total=Count("pk"), **each)
     compiler = people.query.get_compiler(connection=connection)
     counted = [compiler.compile(condition) for condition in conditions.values()]
     selects = [[("count(*)", ()), *((f"count(*) FILTER (WHERE {sql})", given) for sql, given in counted)]]
@@ -176,13 +179,21 @@ def audience(
     Exact, or estimated from a sample."""
     moment = Moment.at(now or timezone.now(), application.zone)
     people = of.people if of else Person.objects.filter(application=application)
-    columns: dict[str, Expression] = {"passed": _rules_passed(rules, moment)}
+    columns: dict[str, Expression] = {}
+
+    def read(name: str, made: Expression) -> Expression:
+        if len(rules) == 1:  # nothing is asked for twice
+            return made
+        columns[name] = made
+        return Column(name, made.output_field)
+
+    passed = read("passed", _rules_passed(rules, moment))
     counted: dict[str, Expression] = {}
     for number, rule in enumerate(rules):
-        counted[f"step{number}"] = passes = Comparison(Column("passed", IntegerField()), ">", SqlValue(number))
+        counted[f"step{number}"] = passes = Comparison(passed, ">", SqlValue(number))
         if rule.operator.matches_missing and rule.operator.takes is not Takes.NONE:
-            columns[f"lacks{number}"] = IsNotTrue(_field(rule.trait).is_present)
-            counted[f"lacking{number}"] = All(passes, Column(f"lacks{number}", BooleanField()))
+            lacks = read(f"lacks{number}", IsNotTrue(_field(rule.trait).is_present))
+            counted[f"lacking{number}"] = All(passes, lacks)
     counts = _count(people, columns, counted)
     if of:
         counts = {name: of.scaled(found) for name, found in counts.items()}

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import BooleanField, Case, DateTimeField, F, TextField, Value, When
 from django.db.models.expressions import Expression
@@ -19,9 +20,9 @@ from engage.expressions import (
     FoldAscii,
     HasDigits,
     HasMember,
-    HasNumber,
     InstantText,
     IsNotNull,
+    IsNumber,
     IsType,
     Itself,
     LooksLike,
@@ -47,7 +48,11 @@ class Field(ABC):
     text: Expression  # also of numbers and booleans; compares by code point
     folded: Expression  # the text with A-Z as a-z
     is_present: Expression  # without a look at the value, which takes twice as long
-    is_string: Expression
+    is_string: Expression | None  # None where there are no other values
+
+    def of_string(self, condition: Expression) -> Expression:
+        """A condition about its text, which holds for strings alone."""
+        return condition if self.is_string is None else Then(condition, self.is_string)
 
     @abstractmethod
     def is_number(self, bounds: NumberBounds) -> Expression:
@@ -87,6 +92,9 @@ class ReadOnce:
 class RowField(Field):
     """A field where it lies in the row. Whatever takes long is only looked at where a comparison holds."""
 
+    def is_number(self, bounds: NumberBounds) -> Expression:
+        return IsNumber(self.json, bounds)
+
     def is_date(self, instants: Bounds, days: Bounds) -> Expression:
         def within(bounds: Bounds, shape: str) -> When:
             return When(LooksLike(self.text, shape), then=Then(_within(bounds, self.text), HasDigits(self.text, shape)))
@@ -117,31 +125,13 @@ class RowField(Field):
             "instant": _of_shape(text, INSTANT),
         }
         field = _FoundField(json=json, text=text, is_present=is_present, **columns(found))
+        if self.is_string is None:
+            field = replace(field, is_string=None)
         return ReadOnce(field, named(read), named(found))
 
 
 @dataclass(frozen=True)
-class _TraitField(RowField):
-    document: Expression | F
-    key: str
-
-    def is_number(self, bounds: NumberBounds) -> Expression:
-        return HasNumber(self.document, self.key, bounds)
-
-
-class _TextField(RowField):
-    """A text, or NULL, as if it were a trait."""
-
-    def is_number(self, bounds: NumberBounds) -> Expression:
-        return Value(False, output_field=BooleanField())
-
-    def read_once(self, suffix: str) -> ReadOnce:
-        once = super().read_once(suffix)
-        return replace(once, field=replace(once.field, is_string=self.is_string))
-
-
-@dataclass(frozen=True)
-class _InstantField(_TextField):
+class _InstantField(RowField):
     """A timestamp as if it were a trait. As a text it is cut to milliseconds, and takes long to make."""
 
     instant: Expression
@@ -165,20 +155,18 @@ class _InstantField(_TextField):
 def trait_field(document: Expression | F, key: str) -> RowField:
     """The trait `key` in a jsonb object. A key is always text, also one that looks like a number."""
     json, text = Member(document, Text(key)), MemberText(document, Text(key))
-    return _TraitField(
+    return RowField(
         json=json,
         text=text,
         folded=FoldAscii(text),
         is_present=HasMember(document, Text(key)),
         is_string=IsType(json, "string"),
-        document=document,
-        key=key,
     )
 
 
 def text_field(column: Expression | F) -> RowField:
     """A text, or NULL, as if it were a trait."""
-    return _TextField(**_text_parts(column))
+    return RowField(**_text_parts(column))
 
 
 def instant_field(column: F) -> RowField:
@@ -186,14 +174,14 @@ def instant_field(column: F) -> RowField:
     return _InstantField(**_text_parts(InstantText(column)) | {"is_present": IsNotNull(column)}, instant=Itself(column))
 
 
-def _text_parts(column: Expression | F) -> dict[str, Expression]:
+def _text_parts(column: Expression | F) -> dict[str, Any]:
     text = ByCodePoint(column)
     return {
         "json": ToJson(column),
         "text": text,
         "folded": FoldAscii(text),
         "is_present": IsNotNull(column),
-        "is_string": Value(True, output_field=BooleanField()),
+        "is_string": None,
     }
 
 

@@ -2,7 +2,7 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import AnyJson, AnyText, Comparison, IsNotTrue, Json, Text, Then
+from engage.expressions import AnyJson, AnyText, Comparison, IsNotTrue, Json, Text
 from engage.fields import Field
 from engage.operators.base import InvalidValue, Operator, Takes, Test, V, checked, in_words, may_begin_another_kind
 from engage.operators.moments import Moment
@@ -120,7 +120,7 @@ class IsNoneOf(IsAnyOf):
 
 def _is_string(is_one: Expression, field: Field, texts: list[str]) -> Expression:
     """Whether a property that has one of these texts is a string; when they are the texts of nothing else, it is."""
-    return Then(is_one, field.is_string) if any(map(may_begin_another_kind, texts)) else is_one
+    return field.of_string(is_one) if any(map(may_begin_another_kind, texts)) else is_one
 
 
 def _kind(value: Value) -> Kind:

@@ -2,7 +2,7 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import Comparison, ContainsText, IsNotTrue, StartsWithText, Text, Then, last_characters
+from engage.expressions import ContainsText, EndsWithText, IsNotTrue, StartsWithText, Text
 from engage.fields import Field
 from engage.operators.base import Operator, Test, checked_text, may_begin_another_kind
 from engage.operators.moments import Moment
@@ -30,7 +30,7 @@ class Contains(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and sought in _folded(actual)
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return Then(ContainsText(field.folded, Text(_folded(value))), field.is_string)
+        return field.of_string(ContainsText(field.folded, Text(_folded(value))))
 
 
 class NotContains(Contains):
@@ -61,7 +61,7 @@ class StartsWith(_TextSearch):
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
         sought = _folded(value)
         begins = StartsWithText(field.folded, Text(sought))
-        return Then(begins, field.is_string) if may_begin_another_kind(sought) else begins
+        return field.of_string(begins) if may_begin_another_kind(sought) else begins
 
 
 class EndsWith(_TextSearch):
@@ -75,8 +75,7 @@ class EndsWith(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and _folded(actual[-length:]) == sought
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        end = last_characters(field.folded, len(value))
-        return Then(Comparison(end, "=", Text(_folded(value))), field.is_string)
+        return field.of_string(EndsWithText(field.folded, _folded(value)))
 
 
 def _folded(text: str) -> str:

@@ -1,7 +1,6 @@
 """The two evaluators of a rule, Python and SQL, are of one meaning: they agree for every user over generated users,
 rules and moments, and both agree with examples worked out by hand."""
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -731,7 +730,7 @@ def test_neither_key_nor_value_is_part_of_the_statement(application: Application
     for part in value if isinstance(value, list) else [value]:
         assert str(part) not in statement
     assert statement.replace("%s", "").count("%") == 0
-    assert any(key in parameter for parameter in parameters if isinstance(parameter, str))
+    assert key in parameters
     assert list(matching(application, rules, now=NOON)) == []
 
 
@@ -741,26 +740,6 @@ def test_hostile_text_is_found_as_it_is(who: Who, application: Application) -> N
     for number, text in texts.items():
         assert ask_both(application, "equals", text) == {number}
         assert number in ask_both(application, "contains", text)
-
-
-def test_hostile_keys_are_found_as_they_are(application: Application) -> None:
-    # As parts of paths: a member of any name, an item of a list, the end of a name.
-    keys = ["*", "@", "a.b", "[*]", "[0]", '"', 'k" ? (true) || $."', "\\u0041", "A", "a\u2028b", *HOSTILE_KEYS]
-    people = [
-        Person(
-            id=uuid.UUID(int=number),
-            application=application,
-            external_id=key,
-            traits={key: 5, f"{key}x": 1},
-            first_seen=NOON,
-            last_seen=NOON,
-        )
-        for number, key in enumerate(dict.fromkeys(keys))
-    ]
-    Person.objects.bulk_create(people)
-    for person in people:
-        rules = parse([{"trait": person.external_id, "operator": "between", "value": [4, 6]}])
-        assert list(matching(application, rules, now=NOON)) == [person]
 
 
 def _takes(operator: str, value: object) -> bool:
