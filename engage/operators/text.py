@@ -2,7 +2,7 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import ContainsText, EndsWithText, IsNotTrue, StartsWithText, Text
+from engage.expressions import Comparison, ContainsText, IsNotTrue, StartsWithText, Text, last_characters
 from engage.fields import Field
 from engage.operators.base import Operator, Test, checked_text, may_begin_another_kind
 from engage.operators.moments import Moment
@@ -75,7 +75,8 @@ class EndsWith(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and _folded(actual[-length:]) == sought
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return field.of_string(EndsWithText(field.folded, _folded(value)))
+        end = last_characters(field.folded, len(value))
+        return field.of_string(Comparison(end, "=", Text(_folded(value))))
 
 
 def _folded(text: str) -> str:
