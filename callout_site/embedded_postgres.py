@@ -47,6 +47,8 @@ LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--built
 OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
+    # From the system's cache a process reads more quickly than it asks another to.
+    "io_method": "sync",
 }
 
 

@@ -1,7 +1,7 @@
 """Who matches a list of rules. This is the one file that knows how traits are stored: operators get an expression."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,16 +18,13 @@ from engage.expressions import (
     Column,
     Comparison,
     ContainsText,
-    Field,
     FoldAscii,
     IsNotTrue,
     IsType,
     JsonType,
     Text,
-    instant_field,
-    text_field,
-    trait_field,
 )
+from engage.fields import Field, RowField, instant_field, text_field, trait_field
 from engage.key_order import first_by_key
 from engage.operators import Moment, Takes
 from engage.rules import Rule, Rules, compile_rules
@@ -36,8 +33,8 @@ from identity.models import Application, Person
 from identity.values import DAY_SHAPE, INSTANT_SHAPE, Kind, Value, format_instant
 
 SAMPLE_SIZE = 5
-# A subquery has at most 1,664 columns, and at most five are for each key.
-KEYS_READ_ONCE = 300
+# A subquery has at most 1,664 columns, and at most eight are for each key.
+KEYS_READ_ONCE = 200
 
 
 _BUILT_IN_FIELDS = {
@@ -49,7 +46,7 @@ _BUILT_IN_FIELDS = {
 }
 
 
-def _field(key: str) -> Field:
+def _field(key: str) -> RowField:
     return _BUILT_IN_FIELDS.get(key) or trait_field(F("traits"), key)
 
 
@@ -89,39 +86,61 @@ def count_each(people: QuerySet[Person], lists: Sequence[Rules], moment: Moment)
     """How many people there are, and how many of them match each list of rules. One pass over them, in which what many
     lists ask for is read once: to find a key in a document takes longer than to compare what is found."""
     asked = Counter(rule.trait for rules in lists for rule in rules).most_common(KEYS_READ_ONCE)
-    read: dict[str, Expression | F] = {"document": F("traits")}
-    once: dict[str, Field] = {}
-    for number, key in enumerate([*_BUILT_IN_FIELDS, *(key for key, _ in asked)]):
-        read |= {f"{part}{number}": expression for part, expression in _field(key).parts().items()}
-        once[key] = _field(key).of_columns(str(number))
     document = Column("document", JSONField())
+    read: dict[str, Expression | F] = {document.name: F("traits")}
+    found: dict[str, Expression] = {}
+    fields: dict[str, Field] = {}
+    for number, key in enumerate([*_BUILT_IN_FIELDS, *(key for key, _ in asked)]):
+        once = _field(key).read_once(str(number))
+        read |= once.read
+        found |= once.found
+        fields[key] = once.field
 
     def field(key: str) -> Field:
-        return once.get(key) or trait_field(document, key)
+        return fields.get(key) or trait_field(document, key)
 
-    counts = _count(people, read, {str(number): condition(rules, moment, field) for number, rules in enumerate(lists)})
+    conditions = {str(number): condition(rules, moment, field) for number, rules in enumerate(lists)}
+    counts = _count(people, read, conditions, found=found)
     return counts["total"], [counts[str(number)] for number in range(len(lists))]
 
 
 def _count(
-    people: QuerySet[Person], columns: Mapping[str, Expression | F], conditions: Mapping[str, Expression]
+    people: QuerySet[Person],
+    read: Mapping[str, Expression | F],
+    conditions: Mapping[str, Expression],
+    *,
+    found: Mapping[str, Expression] | None = None,
 ) -> dict[str, int]:
-    """How many people there are, as `total`, and for how many each condition on these columns is true, by its name."""
+    """How many people there are, as `total`, and for how many each condition is true, by its name. Conditions are about
+    the columns that are read from the table, if there are any, and those that are found out about these."""
+    if not read:
+        each = {name: Count("pk", filter=condition) for name, condition in conditions.items()}
+        return people.aggregate(total=Count("pk"), **each)
     compiler = people.query.get_compiler(connection=connection)
-    compiled = [compiler.compile(condition) for condition in conditions.values()]
-    # A column takes its time even when it is always NULL.
-    used = {part.name for condition in conditions.values() for part in condition.flatten() if isinstance(part, Column)}
-    inner, parameters = people.values(**{name: columns[name] for name in used or columns}).query.sql_with_params()
+    counted = [compiler.compile(condition) for condition in conditions.values()]
+    selects = [[("count(*)", ()), *((f"count(*) FILTER (WHERE {sql})", given) for sql, given in counted)]]
+    # A column takes its time even when it is always NULL, so only those are made that are named.
+    named = _named(conditions.values())
+    if found:
+        made = {name: found.get(name, column) for name, column in named.items()}
+        named = _named(made.values())
+        compiled = {name: compiler.compile(expression) for name, expression in made.items()}
+        selects.append([(f'{sql} AS "{name}"', given) for name, (sql, given) in compiled.items()])
+    sql, parameters = people.values("pk", **{name: read[name] for name in named}).query.sql_with_params()
+    # An OFFSET keeps PostgreSQL from putting what columns are made of in the place of their names, each time. Without
+    # its quotes, the 0 would be cast to the type of an OFFSET, and look like one that needs counting, which parallel
+    # workers can't do.
+    for select in reversed(selects):
+        sql = f"SELECT {', '.join(column for column, _ in select)} FROM ({sql} OFFSET '0') AS known"  # noqa: S608
+        parameters = (*(parameter for _, given in select for parameter in given), *parameters)
     with connection.cursor() as cursor:
-        cursor.execute(
-            # An OFFSET keeps PostgreSQL from putting what columns are made of in the place of their names, each time.
-            # Without its quotes, the 0 would be cast to the type of an OFFSET, and look like one that needs counting,
-            # which parallel workers can't do.
-            f"SELECT {', '.join(['count(*)', *(f'count(*) FILTER (WHERE {sql})' for sql, _ in compiled)])}"  # noqa: S608
-            f" FROM ({inner} OFFSET '0') AS known",
-            [*(parameter for _, given in compiled for parameter in given), *parameters],
-        )
+        cursor.execute(sql, parameters)
         return dict(zip(["total", *conditions], cursor.fetchone(), strict=True))
+
+
+def _named(expressions: Iterable[Expression]) -> dict[str, Column]:
+    """The columns in some expressions."""
+    return {part.name: part for made in expressions for part in made.flatten() if isinstance(part, Column)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +200,7 @@ def audience(
     people = of.people if of else Person.objects.filter(application=application)
     names = {rule.trait: rule.name for rule in rules}
     traits = [key for key in names if key not in _BUILT_IN_FIELDS] if with_kinds else []
-    columns, counted = _narrowing(rules, moment)
+    columns, counted = _narrowing(rules, moment, are_alone=not traits)
     for number, key in enumerate(traits):
         dated = any(rule.trait == key and rule.operator.reads(rule.value) is Kind.DATE for rule in rules)
         more_columns, more_counted = _kinds(_field(key), str(number), with_dates=dated)
@@ -206,30 +225,38 @@ def audience(
 
 
 # What is read of each user by the name of its column, and what is counted over these columns.
-_Counting = tuple[dict[str, Expression | F], dict[str, Expression]]
+_Counting = tuple[dict[str, Expression], dict[str, Expression]]
 
 
-def _narrowing(rules: Rules, moment: Moment) -> _Counting:
+def _narrowing(rules: Rules, moment: Moment, *, are_alone: bool) -> _Counting:
     """For each rule who passes it and those before, and who of them lacks its trait."""
-    columns: dict[str, Expression | F] = {"passed": _rules_passed(rules, moment)}
+    columns: dict[str, Expression] = {}
+
+    def read(name: str, made: Expression) -> Expression:
+        if are_alone and len(rules) == 1:  # nothing is asked for twice
+            return made
+        columns[name] = made
+        return Column(name, made.output_field)
+
+    passed = read("passed", _rules_passed(rules, moment))
     counted: dict[str, Expression] = {}
     for number, rule in enumerate(rules):
-        counted[f"step{number}"] = passes = Comparison(Column("passed", IntegerField()), ">", SqlValue(number))
+        counted[f"step{number}"] = passes = Comparison(passed, ">", SqlValue(number))
         if rule.operator.matches_missing and rule.operator.takes is not Takes.NONE:
-            columns[f"lacks{number}"] = IsNotTrue(_field(rule.trait).is_present)
-            counted[f"lacking{number}"] = All(passes, Column(f"lacks{number}", BooleanField()))
+            lacks = read(f"lacks{number}", IsNotTrue(_field(rule.trait).is_present))
+            counted[f"lacking{number}"] = All(passes, lacks)
     return columns, counted
 
 
-def _kinds(field: Field, suffix: str, *, with_dates: bool) -> _Counting:
+def _kinds(field: RowField, suffix: str, *, with_dates: bool) -> _Counting:
     """For each kind who has a value of it."""
     json_type = Column(f"type{suffix}", TextField())
-    columns: dict[str, Expression | F] = {json_type.name: JsonType(field.json)}
+    columns: dict[str, Expression] = {json_type.name: JsonType(field.json)}
     counted: dict[str, Expression] = {
         f"{kind}{suffix}": Comparison(json_type, "=", Text(kind)) for kind in Kind if kind is not Kind.DATE
     }
     if with_dates:
-        columns[f"dated{suffix}"] = field.is_date
+        columns[f"dated{suffix}"] = field.is_any_date
         counted[f"{Kind.DATE}{suffix}"] = Column(f"dated{suffix}", BooleanField())
     return columns, counted
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, F, Window
-from django.db.models.functions import RowNumber
+from django.db import connection
 from django.utils import timezone
 
 from engage.audience import condition, count_each, share
-from engage.expressions import Comparison, IsTrue
+from engage.expressions import ExactlyOne, IsTrue
 from engage.models import Segment
 from engage.operators import Moment
 from engage.rules import Rules
@@ -17,6 +16,7 @@ from engage.sampling import Sample
 from identity.models import Application, Person
 
 NAMES_SHOWN = 10
+_COLUMNS = ("id", "application_id", "external_id", "email", "name", "first_seen", "last_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +58,30 @@ def changes(application: Application, before: Rules, after: Rules, *, now: datet
     one query."""
     moment = Moment.at(now or timezone.now(), application.zone)
     was, will_be = IsTrue(condition(before, moment)), IsTrue(condition(after, moment))
-    moved = (
-        Person.objects.filter(Comparison(was, "<>", will_be), application=application)
-        .annotate(is_added=will_be)
-        .annotate(
-            users=Window(Count("*"), partition_by=F("is_added")),
-            place=Window(RowNumber(), partition_by=F("is_added"), order_by="id"),
+    moved = Person.objects.filter(ExactlyOne(was, will_be), application=application)
+    sql, parameters = moved.values("id", is_added=will_be).query.sql_with_params()
+    with connection.cursor() as cursor:
+        # The keys of all who move are kept, so that they are sought once; of window functions each would take its time.
+        cursor.execute(
+            f"""
+            WITH moved AS MATERIALIZED ({sql}),
+            counted AS (
+                SELECT count(*) FILTER (WHERE is_added) AS added, count(*) FILTER (WHERE NOT is_added) AS removed
+                FROM moved
+            ),
+            named AS (
+                (SELECT * FROM moved WHERE is_added ORDER BY id LIMIT {NAMES_SHOWN})
+                UNION ALL (SELECT * FROM moved WHERE NOT is_added ORDER BY id LIMIT {NAMES_SHOWN})
+            )
+            SELECT added, removed, is_added, {", ".join(_COLUMNS)}
+            FROM counted, named JOIN identity_person USING (id)
+            ORDER BY id
+            """,  # noqa: S608 - made by the query set, and constants
+            parameters,
         )
-        .filter(place__lte=NAMES_SHOWN)
-        .order_by("id")
-        .defer("traits")
-    )
-    added = [person for person in moved if person.is_added]
-    removed = [person for person in moved if not person.is_added]
-    return Changes(
-        added=added[0].users if added else 0,
-        removed=removed[0].users if removed else 0,
-        some_added=added,
-        some_removed=removed,
-    )
+        rows = cursor.fetchall()
+    some: dict[bool, list[Person]] = {True: [], False: []}
+    for _, _, is_added, *values in rows:
+        some[is_added].append(Person.from_db(connection.alias, _COLUMNS, values))
+    added, removed = rows[0][:2] if rows else (0, 0)
+    return Changes(added=added, removed=removed, some_added=some[True], some_removed=some[False])

@@ -32,6 +32,7 @@ LAYERS = """
     engage.contradictions engage.explanation engage.differences engage.examples
     engage.rules
     engage.operators
+    engage.fields
     engage.expressions
     identity.client_address identity.encryption identity.import_files identity.origins identity.rate_limits
     identity.signatures

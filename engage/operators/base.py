@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import Field
+from engage.fields import Field
 from engage.operators.moments import Moment
 from identity import values
 from identity.values import Kind, Value
@@ -20,6 +20,9 @@ RuleValue = Value | tuple[Value, ...] | None
 Test = Callable[[Value | None, Moment], bool]
 
 V = TypeVar("V", bound=RuleValue)
+
+# Numbers do, and objects and lists, which no user has.
+_OTHERS_BEGIN = tuple("-0123456789{[")
 
 
 class InvalidValue(ValueError):
@@ -91,6 +94,11 @@ def in_words(value: Value, *, in_list: bool = False) -> str:
         return json.dumps(value)
     # Without quotes, blanks at its ends would not be seen, and a comma would part it.
     return f"“{value}”" if value != value.strip() or (in_list and "," in value) else value
+
+
+def may_begin_another_kind(text: str) -> bool:
+    """Whether a value that is no string can begin with this text, when it is written as one."""
+    return "true".startswith(text) or "false".startswith(text) or text.startswith(_OTHERS_BEGIN)
 
 
 def checked(raw: object) -> Value:

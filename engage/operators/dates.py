@@ -6,7 +6,8 @@ from datetime import date
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import Bounds, Field
+from engage.expressions import Bounds
+from engage.fields import Field
 from engage.operators.base import InvalidValue, Operator, Test, V, checked, checked_text
 from engage.operators.moments import Moment, day_bounds
 from identity import values
@@ -27,7 +28,7 @@ class _DateComparison(Operator[V]):
         """What instants are compared with, and what plain dates are."""
 
     def condition(self, field: Field, value: V, moment: Moment) -> Expression:
-        return field.is_dated(*self.bounds(value, moment))
+        return field.is_date(*self.bounds(value, moment))
 
     def edges(self, value: V, moment: Moment) -> tuple[Value, ...]:
         return tuple(bound for bounds in self.bounds(value, moment) for _, bound in bounds)

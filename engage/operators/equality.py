@@ -2,15 +2,14 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import AnyJson, AnyText, Comparison, Field, IsNotTrue, Json, Text, Then
-from engage.operators.base import InvalidValue, Operator, Takes, Test, V, checked, in_words
+from engage.expressions import AnyJson, AnyText, Comparison, IsNotTrue, Json, Text
+from engage.fields import Field
+from engage.operators.base import InvalidValue, Operator, Takes, Test, V, checked, in_words, may_begin_another_kind
 from engage.operators.moments import Moment
 from identity import values
 from identity.values import Kind, Value
 
 LIST_LIMIT = 250
-# As numbers do, and objects and lists, which no user has.
-_NUMBERS_BEGIN = tuple("-0123456789{[")
 
 
 class _Equality(Operator[V]):
@@ -121,11 +120,7 @@ class IsNoneOf(IsAnyOf):
 
 def _is_string(is_one: Expression, field: Field, texts: list[str]) -> Expression:
     """Whether a property that has one of these texts is a string; when they are the texts of nothing else, it is."""
-    return Then(is_one, field.is_string) if any(map(_is_ambiguous, texts)) else is_one
-
-
-def _is_ambiguous(text: str) -> bool:
-    return text in ("true", "false") or text.startswith(_NUMBERS_BEGIN)
+    return field.of_string(is_one) if any(map(may_begin_another_kind, texts)) else is_one
 
 
 def _kind(value: Value) -> Kind:

@@ -3,7 +3,7 @@ number is more than any text."""
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import All, Comparison, Field, Json, Then
+from engage.fields import Field
 from engage.operators.base import InvalidValue, Operator, Takes, Test, V, checked_number, in_words
 from engage.operators.moments import Moment
 from identity.values import Kind
@@ -23,7 +23,7 @@ class _OneNumber(_NumberComparison[int | float]):
         return checked_number(raw)
 
     def condition(self, field: Field, value: int | float, moment: Moment) -> Expression:
-        return Then(Comparison(field.json, self.sql, Json(value)), field.is_number)
+        return field.is_number([(self.sql, value)])
 
 
 class GreaterThan(_OneNumber):
@@ -90,9 +90,8 @@ class Between(_NumberComparison[tuple[int | float, ...]]):
         return lambda actual, moment: (type(actual) is int or type(actual) is float) and low <= actual <= high
 
     def condition(self, field: Field, value: tuple[int | float, ...], moment: Moment) -> Expression:
-        # Between two numbers nothing lies but numbers, so the type needs no look.
-        low, high = map(Json, value)
-        return All(Comparison(field.json, ">=", low), Comparison(field.json, "<=", high))
+        low, high = value
+        return field.is_number([(">=", low), ("<=", high)])
 
     def value_text(self, value: tuple[int | float, ...]) -> str:
         return " and ".join(map(in_words, value))

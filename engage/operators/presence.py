@@ -2,7 +2,8 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import Field, IsNotTrue
+from engage.expressions import IsNotTrue
+from engage.fields import Field
 from engage.operators.base import InvalidValue, Operator, Takes, Test
 from engage.operators.moments import Moment
 from identity.values import Kind

@@ -2,8 +2,9 @@
 
 from django.db.models.expressions import Expression
 
-from engage.expressions import Comparison, ContainsText, Field, IsNotTrue, StartsWithText, Text, Then, last_characters
-from engage.operators.base import Operator, Test, checked_text
+from engage.expressions import Comparison, ContainsText, IsNotTrue, StartsWithText, Text, last_characters
+from engage.fields import Field
+from engage.operators.base import Operator, Test, checked_text, may_begin_another_kind
 from engage.operators.moments import Moment
 from identity.values import Kind
 
@@ -29,7 +30,7 @@ class Contains(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and sought in _folded(actual)
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return Then(ContainsText(field.folded, Text(_folded(value))), field.is_string)
+        return field.of_string(ContainsText(field.folded, Text(_folded(value))))
 
 
 class NotContains(Contains):
@@ -58,7 +59,9 @@ class StartsWith(_TextSearch):
         return lambda actual, moment: isinstance(actual, str) and _folded(actual[:length]) == sought
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
-        return Then(StartsWithText(field.folded, Text(_folded(value))), field.is_string)
+        sought = _folded(value)
+        begins = StartsWithText(field.folded, Text(sought))
+        return field.of_string(begins) if may_begin_another_kind(sought) else begins
 
 
 class EndsWith(_TextSearch):
@@ -73,7 +76,7 @@ class EndsWith(_TextSearch):
 
     def condition(self, field: Field, value: str, moment: Moment) -> Expression:
         end = last_characters(field.folded, len(value))
-        return Then(Comparison(end, "=", Text(_folded(value))), field.is_string)
+        return field.of_string(Comparison(end, "=", Text(_folded(value))))
 
 
 def _folded(text: str) -> str:

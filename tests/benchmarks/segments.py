@@ -99,6 +99,9 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keep", metavar="NAME", help="keep the databases under this name, or use them if they exist")
+    parser.add_argument(
+        "--cpu", action="store_true", help="count what one process of a local PostgreSQL works, on Linux"
+    )
     options = parser.parse_args()
     for application, traits in APPLICATIONS.items():
         name = f"{options.keep or f'callout_benchmark_{os.getpid()}'}_{options.users}_{traits}"
@@ -106,7 +109,8 @@ def main() -> None:
             if is_new:
                 build(environment, application, options.users)
             measure = (
-                f"from tests.benchmarks import segment_figures as f; f.main({application.lower()!r}, {options.rounds})"
+                "from tests.benchmarks import segment_figures as f;"
+                f" f.main({application.lower()!r}, {options.rounds}, cpu={options.cpu})"
             )
             command = [sys.executable, str(ROOT / "manage.py"), "shell", "--no-imports", "--command", measure]
             subprocess.run(command, env=environment, check=True)
