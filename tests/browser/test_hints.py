@@ -54,7 +54,7 @@ def test_a_typo_is_mended_through_a_hint_by_keyboard(editor: Teammate, open_page
 
 
 def test_a_rule_is_added_through_a_hint(editor: Teammate, open_page: OpenPage) -> None:
-    page = open_builder(open_page, editor, "not-pro/")
+    page = open_builder(open_page, editor, "not-pro/edit/")
     audience = page.get_by_role("complementary", name="Audience")
     expect(audience.locator(".big")).to_have_text("4")
     audience.get_by_role("button", name="Add").click()
@@ -67,7 +67,7 @@ def test_a_rule_is_added_through_a_hint(editor: Teammate, open_page: OpenPage) -
 
 
 def test_hints_work_without_script(editor: Teammate, open_page: OpenPage) -> None:
-    page = open_builder(open_page, editor, "not-pro/", java_script_enabled=False)
+    page = open_builder(open_page, editor, "not-pro/edit/", java_script_enabled=False)
     page.locator(".hint button").click()
     expect(page.locator(".rule")).to_have_count(2)
     expect(page.locator("#audience .big")).to_have_text("3")
@@ -77,7 +77,7 @@ def test_hints_work_without_script(editor: Teammate, open_page: OpenPage) -> Non
 
 def test_a_rule_that_a_hint_removes_leaves_room_for_another(editor: Teammate, open_page: OpenPage) -> None:
     save(editor.application, "Many", *[("plan", "equals", "free")] * 20)
-    page = open_builder(open_page, editor, "many/")
+    page = open_builder(open_page, editor, "many/edit/")
     button = page.get_by_role("button", name="Add rule")
     expect(button).to_be_disabled()
     page.locator(".hint button").first.click()
@@ -94,7 +94,7 @@ def test_hints_are_no_barrier(editor: Teammate, open_page: OpenPage, width: int,
         ("beta_" * 18, "any_of", ["x"]),
     ]
     save(editor.application, "Hostile", *rules)
-    page = open_builder(open_page, editor, "hostile/", width=width, color_scheme=color_scheme)
+    page = open_builder(open_page, editor, "hostile/edit/", width=width, color_scheme=color_scheme)
     expect(page.locator(".hint")).to_have_count(3)
     found = Axe().run(page, options=WCAG)
     assert found.violations_count == 0, found.generate_report()

@@ -77,7 +77,7 @@ def test_a_value_that_few_have_is_found_among_many(editor: SignedIn, monkeypatch
 
 def test_the_page_hints_as_well(editor: SignedIn) -> None:
     segment(editor.application, "Not pro", **NOT_PRO)
-    assert said(editor.client.get(editor.path("not-pro/")).content.decode()) == [
+    assert said(editor.client.get(editor.path("not-pro/edit/")).content.decode()) == [
         "“plan is not pro” includes 1 user without “plan”."
     ]
 
@@ -175,7 +175,7 @@ def test_a_viewer_can_not_apply_a_hint(viewer: SignedIn) -> None:
     segment(viewer.application)
     sent = form(TYPO, do='apply {"00000000": []}')
     assert viewer.client.post(viewer.path("create/"), sent).status_code == 403
-    assert viewer.client.post(viewer.path("pro-users/"), sent).status_code == 403
+    assert viewer.client.post(viewer.path("pro-users/edit/"), sent).status_code == 403
 
 
 def test_a_stranger_is_told_nothing(editor: SignedIn) -> None:
