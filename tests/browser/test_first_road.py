@@ -96,6 +96,8 @@ def test_from_sign_in_to_a_segment_that_counts_right(
 
     page.get_by_role("button", name="Create segment").click()
     expect(page.locator(".toast", has_text=f"Created “Pro Plan Admins”: {count} users now.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Pro Plan Admins", level=1)).to_be_visible()
+    page.get_by_role("link", name="Segments", exact=True).first.click()
     row = page.get_by_role("row", name="Pro Plan Admins")
     expect(row).to_contain_text(
         "plan is pro and role is admin and teamSize is greater than 10 and signupDate is within"
