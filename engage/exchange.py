@@ -1,18 +1,19 @@
 """Segments as one JSON document, with which those of one application move to another: from staging to production."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
+from django.contrib.postgres.functions import RandomUUID
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import connection, transaction
-from django.db.models.functions import Lower
+from django.db.models import CharField
+from django.db.models.functions import Cast, Lower
 from django.utils import timezone
 
 from engage import compiled, rules
-from engage.models import Segment, SegmentVersion
+from engage.models import ChangedMeanwhile, Segment, SegmentVersion
 from engage.models.segment import RESERVED_SLUGS, SLUG_LENGTH, checked_name
 from engage.rules import InvalidRules, Rules
 from identity.models import Application, User
@@ -148,10 +149,16 @@ class Plan:
     changed: list[tuple[Segment, Entry]]
     unchanged: list[tuple[Segment, Entry]]
 
+    @property
+    def seen(self) -> dict[str, int]:
+        """The versions that it was made of, by slug."""
+        parts = (*self.created, *self.changed, *self.unchanged)
+        return {segment.slug: segment.latest_number for segment, _ in parts}
+
 
 def plan_import(application: Application, entries: Sequence[Entry]) -> Plan:
     """What importing these entries would do now. Raises InvalidDocument when names collide."""
-    return _plan(application, entries, Segment.objects.filter(application=application))
+    return _plan(application, entries, Segment.objects.filter(application=application).with_latest_number())
 
 
 def _plan(application: Application, entries: Sequence[Entry], stored: Iterable[Segment]) -> Plan:
@@ -170,12 +177,22 @@ def _plan(application: Application, entries: Sequence[Entry], stored: Iterable[S
 
 
 @transaction.atomic
-def import_segments(application: Application, entries: Sequence[Entry], *, imported_by: User | None = None) -> Imported:
+def import_segments(
+    application: Application,
+    entries: Sequence[Entry],
+    *,
+    imported_by: User | None = None,
+    seen: Mapping[str, int] | None = None,
+) -> Imported:
     """Create or replace segments by their slugs; those that a document leaves out stay. All or nothing: raises
-    InvalidDocument when names collide, and IntegrityError when someone takes one at the same moment."""
+    InvalidDocument when names collide, IntegrityError when someone takes one at the same moment, and ChangedMeanwhile
+    when the plan is another one than was `seen`, if that is given."""
     Application.objects.select_for_update(no_key=True).get(pk=application.pk)  # two imports wait for each other
     # Nobody changes or deletes one of them meanwhile.
-    plan = _plan(application, entries, Segment.objects.filter(application=application).select_for_update())
+    stored = Segment.objects.filter(application=application).with_latest_number().select_for_update()
+    plan = _plan(application, entries, stored)
+    if seen is not None and plan.seen != seen:
+        raise ChangedMeanwhile
     now = timezone.now()
     for segment, entry in (*plan.created, *plan.changed):
         segment.name, segment.rules = entry.name, rules.dump(entry.rules)
@@ -183,8 +200,8 @@ def import_segments(application: Application, entries: Sequence[Entry], *, impor
     created, changed, unchanged = (
         [segment for segment, _ in part] for part in (plan.created, plan.changed, plan.unchanged)
     )
-    for segment in changed:  # out of the way, since segments may swap their names
-        Segment.objects.filter(pk=segment.pk).update(name=uuid4().hex)
+    # Out of the way, since segments may swap their names.
+    Segment.objects.filter(pk__in=[segment.pk for segment in changed]).update(name=Cast(RandomUUID(), CharField()))
     Segment.objects.bulk_update(changed, ["name", "rules", "changed_at", "changed_by"])
     Segment.objects.bulk_create(created)
     SegmentVersion.objects.record([*created, *changed])

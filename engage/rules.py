@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from engage.operators import OPERATORS, InvalidValue, Moment, Operator, RuleValue, Test
-from identity.values import Kind, Value, check_key
+from identity.values import UNSTORABLE, Kind, Value, check_key
 
 RULES_LIMIT = 20
 
@@ -122,7 +122,7 @@ def parse_rule(raw: object, index: int = 0) -> Rule | RuleError:
     if not isinstance(raw, dict):
         return RuleError(index, "rule", "A rule is an object.")
     if unknown := raw.keys() - {"trait", "operator", "value"}:
-        return RuleError(index, "rule", f"A rule has no field “{min(unknown)}”.")
+        return RuleError(index, "rule", f"A rule has no field “{UNSTORABLE.sub(chr(0xFFFD), min(unknown))}”.")
     trait, operator = raw.get("trait"), raw.get("operator")
     if not isinstance(trait, str) or not trait:
         return RuleError(index, "trait", "Choose a trait.")

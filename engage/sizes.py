@@ -16,6 +16,8 @@ from engage.sampling import Sample
 from identity.models import Application, Person
 
 NAMES_SHOWN = 10
+# PostgreSQL gives back at most 1,664 columns.
+LISTS_AT_ONCE = 1_000
 _COLUMNS = ("id", "application_id", "external_id", "email", "name", "first_seen", "last_seen")
 
 
@@ -31,10 +33,13 @@ class SegmentSize:
 def sizes(
     application: Application, segments: Sequence[Segment], *, now: datetime | None = None, of: Sample | None = None
 ) -> list[SegmentSize]:
-    """The size of each segment, all of them in one pass over the users: exact, or estimated from a sample."""
+    """The size of each segment, exact or estimated from a sample: up to a thousand in one pass over the users."""
     moment = Moment.at(now or timezone.now(), application.zone)
     people = of.people if of else Person.objects.filter(application=application)
-    total, counts = count_each(people, [segment.parsed_rules for segment in segments], moment)
+    rule_lists = [segment.parsed_rules for segment in segments]
+    total, counts = count_each(people, rule_lists[:LISTS_AT_ONCE], moment)
+    for start in range(LISTS_AT_ONCE, len(rule_lists), LISTS_AT_ONCE):
+        counts += count_each(people, rule_lists[start : start + LISTS_AT_ONCE], moment)[1]
     if of:
         total, counts = of.scaled(total), [of.scaled(count) for count in counts]
     return [

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from identity import caches, tally
 from identity.models.erasure import MARK_KEPT
@@ -257,9 +257,10 @@ def _register_new_names(
 
 
 def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: datetime, public: bool) -> KnownTraits:
-    """Add names in the order in which they came while there is room. Calls that add names at the very same time can't
-    see each other, so together they may pass the limit by a few."""
-    with connection.cursor() as cursor:
+    """Add names in the order in which they came while there is room."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Of two calls that add names at once the second waits, and then counts those of the first.
+        cursor.execute("SELECT FROM identity_application WHERE id = %s FOR NO KEY UPDATE", [application_id])
         cursor.execute(
             """
             INSERT INTO identity_trait (

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -51,6 +51,11 @@ def checked_name(raw: str) -> str:
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
+    def with_latest_number(self) -> "SegmentQuerySet":
+        """With the number of the version that each is, read together with what it is."""
+        numbers = SegmentVersion.objects.filter(segment=OuterRef("pk")).order_by("-number").values("number")
+        return self.annotate(latest_number=Coalesce(Subquery(numbers[:1]), 0))  # type: ignore[no-redef]
+
     def delete(self) -> tuple[int, dict[str, int]]:
         """Raises BuiltInSegment when Everyone is among them. It goes only with its application."""
         if self.filter(is_everyone=True).exists():
@@ -108,6 +113,9 @@ class Segment(models.Model):
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     changed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, editable=False, related_name="+")
 
+    # Of `with_latest_number`; 0 of one that has no version yet, as of Everyone.
+    latest_number = 0
+
     objects = SegmentQuerySet.as_manager()
 
     class Meta:
@@ -144,7 +152,10 @@ class Segment(models.Model):
         if self.is_everyone:
             raise BuiltInSegment("Everyone can't be deleted.")
         try:
-            return super().delete(*args, **kwargs)
+            with transaction.atomic():
+                # Nothing comes to hang on it between the look for what does and the end.
+                Segment.objects.select_for_update().only("pk").get(pk=self.pk)
+                return super().delete(*args, **kwargs)
         except models.RestrictedError as error:
             raise SegmentInUse(IN_USE) from error
 
@@ -163,11 +174,15 @@ class Segment(models.Model):
         """Give the segment another name and other rules, which become its next version. Raises BuiltInSegment for
         Everyone, IntegrityError when the name is taken, Segment.DoesNotExist when it was deleted meanwhile; and
         ChangedMeanwhile when it has a later version than `since`, if that is given."""
-        if not self.is_everyone:
-            Segment.objects.select_for_update().only("pk").get(pk=self.pk)
+        if self.is_everyone:
+            raise BuiltInSegment("Everyone can't be changed.")
+        stored = Segment.objects.select_for_update().get(pk=self.pk)
         if since is not None and self.version != since:
             raise ChangedMeanwhile
-        self.name, self.rules = name, dump(rules)
+        dumped = dump(rules)
+        if stored.name == name and is_same(stored.rules, dumped):
+            return
+        self.name, self.rules = name, dumped
         self.changed_at, self.changed_by = timezone.now(), changed_by
         self.save(update_fields=["name", "rules", "changed_at", "changed_by"])
         SegmentVersion.objects.record([self])

@@ -33,6 +33,9 @@ NEW_ROW_ID = "f" * 8
 SAVING = frozenset({"save", "confirm", "copy"})
 
 
+DELETED_MEANWHILE = "Someone deleted this segment meanwhile. To keep these rules, create it anew."
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_teammates
 def create(request: HttpRequest, access: Access) -> HttpResponse:
@@ -43,7 +46,22 @@ def create(request: HttpRequest, access: Access) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_teammates
 def edit(request: HttpRequest, access: Access, segment_slug: str) -> HttpResponse:
-    return _build(request, access, find_changeable(access, segment_slug))
+    try:
+        found = find_changeable(access, segment_slug)
+    except Http404:
+        if request.POST.get("do", "save") not in SAVING or request.method != "POST":
+            raise
+        return _deleted_meanwhile(request, access)
+    return _build(request, access, found)
+
+
+def _deleted_meanwhile(request: HttpRequest, access: Access) -> HttpResponse:
+    """The builder of a new segment with all that was typed for one that is gone."""
+    census = Census(access.application)
+    rule_set = RuleSet.sent(request.POST, census.kind)
+    form = SegmentForm(request.POST, application=access.application, segment=None, rule_set=rule_set)
+    form.add_error(None, DELETED_MEANWHILE)
+    return _builder_page(request, access, census, form, rule_set.errors, status=404)
 
 
 def _build(request: HttpRequest, access: Access, segment: Segment | None) -> HttpResponse:
@@ -107,7 +125,8 @@ def _save(
         if saved:
             messages.success(request, _saved(access, form, moved))
             return redirect("segment", access.application.slug, saved.slug)
-    form.segment = segment  # a copy that could not be saved is still the builder of what it copies
+    if saved_as is None:
+        form.segment = segment  # a copy that could not be saved is still the builder of what it copies
     return _builder_page(request, access, census, form, rule_set.errors, status=422)
 
 
@@ -141,9 +160,12 @@ def save(access: Access, form: SegmentForm, *, since: int | None = None) -> Segm
                 )
             transaction.on_commit(compiled.forget)
     except IntegrityError:
+        if form.segment:
+            form.segment.refresh_from_db()
         form.add_error("name", NAME_TAKEN)
     except Segment.DoesNotExist:
-        form.add_error(None, "Someone deleted this segment meanwhile. To keep these rules, create it anew.")
+        form.segment = None
+        form.add_error(None, DELETED_MEANWHILE)
     else:
         return saved
     return None
@@ -178,7 +200,7 @@ def _builder_page(
     if segment and request.method == "POST":
         conflict = _conflict(segment, version)
     elif segment:
-        version = segment.version
+        version = segment.latest_number
     sample = sample_for(request, access.application)
     found = audience(access.application, rule_set.rules, of=sample, with_kinds=sample is None)
     return access.page(

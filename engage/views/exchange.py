@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods
 from engage import exchange
 from engage.differences import Difference, differences
 from engage.exchange import DocumentError, Entry, InvalidDocument, Plan
-from engage.models import Segment
+from engage.models import ChangedMeanwhile, Segment
 from identity.payloads import Refused, read_json
+from identity.values import UNSTORABLE
 from identity.views.access import Access, for_teammates
 
 # As many of a file's errors as anybody reads at once.
@@ -34,7 +35,8 @@ def export_segments(request: HttpRequest, access: Access) -> HttpResponse:
     segments do not fit into an address."""
     found = Segment.objects.filter(application=access.application, is_everyone=False)
     if request.method == "POST":
-        chosen = found if request.POST.get("which") == "all" else found.filter(slug__in=request.POST.getlist("segment"))
+        slugs = [UNSTORABLE.sub("", slug) for slug in request.POST.getlist("segment")]
+        chosen = found if request.POST.get("which") == "all" else found.filter(slug__in=slugs)
         if chosen.exists():
             return _file(access, exchange.dump(chosen.order_by("slug")))
     return access.page(
@@ -79,7 +81,12 @@ def import_segments(request: HttpRequest, access: Access) -> HttpResponse:
             entries = exchange.parse(document)
             if CONFIRMED not in request.POST:
                 return _plan_page(request, access, document, exchange.plan_import(access.application, entries))
-            imported = exchange.import_segments(access.application, entries, imported_by=access.user)
+            imported = exchange.import_segments(
+                access.application, entries, imported_by=access.user, seen=_seen(request)
+            )
+        except ChangedMeanwhile:
+            plan = exchange.plan_import(access.application, entries)
+            return _plan_page(request, access, document, plan, changed_meanwhile=True)
         except InvalidDocument as error:
             errors = error.errors
         except IntegrityError:
@@ -112,7 +119,18 @@ def _document(request: HttpRequest) -> object:
         raise InvalidDocument([DocumentError(None, None, "file", "The file is not valid JSON.")]) from error
 
 
-def _plan_page(request: HttpRequest, access: Access, document: object, plan: Plan) -> HttpResponse:
+def _seen(request: HttpRequest) -> dict[str, int]:
+    """The versions that the plan was made of which is confirmed."""
+    try:
+        seen = read_json(request.POST.get("seen", "").encode())
+    except Refused:
+        return {}
+    return seen if isinstance(seen, dict) else {}
+
+
+def _plan_page(
+    request: HttpRequest, access: Access, document: object, plan: Plan, *, changed_meanwhile: bool = False
+) -> HttpResponse:
     prefetch_related_objects([segment for segment, _ in plan.changed], "experiences")
     replaced = [
         Replacement(segment, entry, differences(segment.parsed_rules, entry.rules)) for segment, entry in plan.changed
@@ -120,8 +138,11 @@ def _plan_page(request: HttpRequest, access: Access, document: object, plan: Pla
     return access.page(
         request,
         "engage/import_plan.html",
+        status=409 if changed_meanwhile else 200,
+        changed_meanwhile=changed_meanwhile,
         confirmed=CONFIRMED,
-        document=json.dumps(document, ensure_ascii=False),
+        document=json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        seen=json.dumps(plan.seen),
         created=[entry for _, entry in plan.created],
         replaced=replaced,
         written=len(plan.created) + len(replaced),

@@ -12,7 +12,7 @@ from engage.forms import Kinds, Row, RuleSet
 from engage.hints import Fix, TraitFacts, hints, named_texts
 from engage.operators import Moment
 from engage.operators.equality import Equals
-from engage.rules import dump, parse
+from engage.rules import RULES_LIMIT, dump, parse
 from identity.models import Application, Trait
 from identity.values import Kind
 
@@ -110,4 +110,4 @@ def applied(rows: Sequence[Row], sent: str, kinds: Kinds) -> list[Row]:
             continue
         new = [Row.of(rule, kinds) for rule in instead[row.id]]
         made += [replace(first, id=row.id) for first in new[:1]] + new[1:]
-    return made
+    return made[: RULES_LIMIT + 1]  # one too many, so that it is said

@@ -1,5 +1,6 @@
 """What a segment was: its versions, each with what it changed, and the way back to an earlier one."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,14 +49,14 @@ def history(request: HttpRequest, access: Access, segment_slug: str) -> HttpResp
         rules=segment.parsed_rules,
         entries=_entries(found)[:VERSIONS_PER_PAGE],
         next=found[VERSIONS_PER_PAGE - 1].number if len(found) > VERSIONS_PER_PAGE else None,
-        latest=segment.version,
+        latest=segment.latest_number,
         is_first_page=not before,
     )
 
 
 def _entries(versions: Sequence[SegmentVersion]) -> list[Entry]:
     """The entries of versions, of which the latest stands first."""
-    return [Entry.of(version, before) for version, before in zip(versions, [*versions[1:], None], strict=True)]
+    return [Entry.of(version, before) for version, before in itertools.zip_longest(versions, versions[1:])]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -68,14 +69,14 @@ def restore(request: HttpRequest, access: Access, segment_slug: str, number: int
     if request.method == "POST" and _restore(access, segment, version, version_seen(request)):
         messages.success(request, f"Restored the rules of version {version.number}.")
         return redirect("segment_history", access.application.slug, segment.slug)
-    segment.refresh_from_db()
+    segment = find_changeable(access, segment_slug)  # as it is now, with the number that this is
     return access.page(
         request,
         "engage/segment_restore.html",
         status=409 if request.method == "POST" else 200,
         segment=segment,
         version=version,
-        latest=segment.versions.select_related("made_by")[0],
+        latest=get_object_or_404(segment.versions.select_related("made_by"), number=segment.latest_number),
         differences=differences(segment.parsed_rules, version.parsed_rules),
         changes=changes(access.application, segment.parsed_rules, version.parsed_rules),
         experiences=segment.experiences.live(),

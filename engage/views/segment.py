@@ -4,8 +4,8 @@ import uuid
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -31,7 +31,8 @@ NAMESAKES_SHOWN = 20
 
 def find_segment(access: Access, slug: str) -> Segment:
     """A segment of the application that is looked at. Raises Http404."""
-    return get_object_or_404(Segment.objects.select_related("changed_by"), application=access.application, slug=slug)
+    segments = Segment.objects.select_related("changed_by").with_latest_number()
+    return get_object_or_404(segments, application=access.application, slug=slug)
 
 
 def find_changeable(access: Access, slug: str) -> Segment:
@@ -140,11 +141,13 @@ def delete(request: HttpRequest, access: Access, segment_slug: str) -> HttpRespo
 
 
 def _delete(segment: Segment) -> bool:
-    """False when it is in use."""
+    """False when it is in use. Raises Http404 when someone else was first."""
     try:
         with transaction.atomic():
             segment.delete()
             transaction.on_commit(compiled.forget)
-    except (SegmentInUse, IntegrityError):  # the second when an experience took it up just now
+    except SegmentInUse:
         return False
+    except Segment.DoesNotExist as error:
+        raise Http404 from error
     return True

@@ -11,6 +11,7 @@ from identity import caches, importing
 from identity.import_files import Row
 from identity.importing import Report
 from identity.models import Application
+from identity.models.trait import TRAITS_PER_APPLICATION
 from tests import factories
 
 NOW = datetime(2025, 8, 15, 9, 30, tzinfo=UTC)
@@ -136,3 +137,9 @@ def test_what_was_read_before_the_file_breaks_stays(acme: Application) -> None:
     with pytest.raises(OSError, match="the disk is gone"):
         run(acme, rows())
     assert acme.people.count() == 4
+
+
+def test_slices_that_are_saved_at_once_keep_to_the_limit_of_traits(acme: Application) -> None:
+    names = iter(range(10_000))
+    run(acme, (row(line, f"u{line}", **{f"t{next(names)}": 1 for _ in range(100)}) for line in range(12)))
+    assert acme.traits.count() == TRAITS_PER_APPLICATION

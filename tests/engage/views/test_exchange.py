@@ -133,3 +133,27 @@ def test_what_was_confirmed_is_checked_again(editor: SignedIn) -> None:
     response = editor.client.post(editor.path("import/"), {"document": document(a="Everyone").decode()})
     assert response.status_code == 422
     assert "Another segment has this name." in text(response)
+
+
+def test_what_was_not_shown_is_not_imported(editor: SignedIn) -> None:
+    pro = segment(editor.application, "Pro")
+    sent = Fields.of(upload(editor, document(pro="Theirs", new="New")).content.decode())  # type: ignore[attr-defined]
+    pro.change(name="Ours", rules=pro.parsed_rules)
+    refused = editor.client.post(editor.path("import/"), sent)
+    assert refused.status_code == 409
+    assert "Someone changed segments after this was shown." in text(refused)
+    pro.refresh_from_db()
+    assert pro.name == "Ours"
+    assert not Segment.objects.filter(slug="new").exists()
+    editor.client.post(editor.path("import/"), Fields.of(refused.content.decode()))
+    pro.refresh_from_db()
+    assert pro.name == "Theirs"
+
+
+def test_what_no_text_can_hold_is_no_failure(editor: SignedIn) -> None:
+    segment(editor.application, "A")
+    response = editor.client.post(editor.path("export/"), {"which": "some", "segment": "\0"})
+    assert response.status_code == 422
+    rule = b'{"trait": "a", "\\ud800": 1}'
+    body = b'{"version": 1, "segments": [{"slug": "a", "name": "A", "rules": [' + rule + b"]}]}"
+    assert "A rule has no field “\ufffd”." in text(upload(editor, body))

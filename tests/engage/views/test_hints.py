@@ -184,3 +184,9 @@ def test_a_stranger_is_told_nothing(editor: SignedIn) -> None:
     path = f"/{other.slug}/engage/segments/preview/"
     assert editor.client.post(path, form(TYPO), headers=HTMX).status_code == 404
     assert "secret" not in text(preview(editor, TYPO | {"value": "secre"}))
+
+
+def test_no_click_makes_more_rows_than_a_segment_has_rules(editor: SignedIn) -> None:
+    sent = json.dumps({f"{number:08x}": [NOT_PRO] * 20 for number in range(20)})
+    answer = editor.client.post(editor.path("create/"), form(*[TYPO] * 20, do=f"apply {sent}"))
+    assert answer.content.decode().count('name="rule"') == 21 + 1  # with the blank one that script copies

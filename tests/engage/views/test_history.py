@@ -66,8 +66,8 @@ def test_versions_come_in_pages(editor: SignedIn, pro: Segment, monkeypatch: pyt
 def test_many_versions_take_no_more_queries(
     editor: SignedIn, pro: Segment, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # session, user, teammates; segment; versions; the latest
-    with django_assert_num_queries(6):
+    # session, user, teammates; segment with its number; versions
+    with django_assert_num_queries(5):
         editor.client.get(editor.path("pro-users/history/"))
 
 
@@ -110,3 +110,10 @@ def test_what_is_as_it_was_need_not_be_restored(editor: SignedIn, pro: Segment) 
 @pytest.mark.parametrize("number", ["9", "0", "9" * 30])
 def test_a_version_that_is_not_there_is_not_there(editor: SignedIn, pro: Segment, number: str) -> None:
     assert editor.client.get(editor.path(f"pro-users/history/{number}/restore/")).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["everyone/history/", "pro-users/history/?before=1", "pro-users/history/?before=0"])
+def test_where_there_is_no_version_none_is_shown(editor: SignedIn, pro: Segment, page: str) -> None:
+    response = editor.client.get(editor.path(page))
+    assert response.status_code == 200
+    assert entries(text(response)) == []

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from engage import sampling
+from engage import sizes as size_queries
 from engage.models import RecordedSize, Segment
 from engage.views import segments as list_views
 from identity import ingest
@@ -46,7 +47,11 @@ def five(editor: SignedIn, monkeypatch: pytest.MonkeyPatch) -> SignedIn:
         ("changed", ["Everyone", "C", "d", "A", "B", "E"]),
     ],
 )
-def test_the_list_is_in_order_across_its_pages(five: SignedIn, sort: str, expected: list[str]) -> None:
+@pytest.mark.parametrize("lists_at_once", [2, 1_000])
+def test_the_list_is_in_order_across_its_pages(
+    five: SignedIn, monkeypatch: pytest.MonkeyPatch, sort: str, expected: list[str], lists_at_once: int
+) -> None:
+    monkeypatch.setattr(size_queries, "LISTS_AT_ONCE", lists_at_once)
     found = []
     for number in (1, 2):
         found += listed(five.client.get(five.path(), {"sort": sort, "page": number}).content.decode())

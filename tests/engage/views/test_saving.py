@@ -1,12 +1,19 @@
 """What stands between the builder and a save: someone else's, and experiences that are live; and what a new segment
 begins with."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
+from django.db import connection, transaction
+from django.http import HttpResponse
 
 from engage.models import Segment, Status
 from engage.rules import parse
+from identity.models import Role
 from tests import factories
-from tests.engage.views.conftest import Fields, SignedIn, form, segment
+from tests.engage.views.conftest import Fields, SignedIn, form, segment, sign_in
 from tests.engage.views.test_segments import LARGE, PLAN_IS_PRO, text
 
 FREE = {"trait": "plan", "operator": "equals", "value": "free"}
@@ -156,3 +163,49 @@ def test_a_duplicate_begins_with_name_and_rules_of_what_it_copies(editor: Signed
 def test_what_is_not_there_can_not_be_begun_with(editor: SignedIn, viewer: SignedIn, query: str) -> None:
     segment(viewer.application, "Theirs")
     assert editor.client.get(editor.path(f"create/?{query}")).status_code == 404
+
+
+def test_a_builder_never_takes_old_rules_for_the_latest(editor: SignedIn, edited: Segment) -> None:
+    before = edited.version
+
+    def save_meanwhile(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if "jsonb_each" in sql and edited.version == before:
+            edited.change(name=edited.name, rules=parse([{"trait": "new", "operator": "is_set"}]))
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(save_meanwhile):
+        page = editor.client.get(editor.path(f"{edited.slug}/edit/"))
+    assert edited.version == before + 1
+    assert Fields.of(page.content.decode())["version"] == str(before)
+
+
+def test_a_segment_is_deleted_after_who_changes_it(transactional_db: None) -> None:
+    editor = sign_in(Role.EDITOR)
+    made = segment(editor.application)
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            made.change(name="Changed", rules=made.parsed_rules)
+            deleting = other.submit(post_and_close, editor, f"{made.slug}/delete/")
+            with pytest.raises(TimeoutError):
+                deleting.result(timeout=0.5)
+        assert deleting.result().status_code == 302
+    assert not Segment.objects.filter(pk=made.pk).exists()
+
+
+def post_and_close(editor: SignedIn, page: str) -> HttpResponse:
+    try:
+        return editor.client.post(editor.path(page))  # type: ignore[return-value]
+    finally:
+        connection.close()
+
+
+def test_what_was_typed_for_a_segment_that_is_gone_is_not_lost(editor: SignedIn, edited: Segment) -> None:
+    edited.delete()
+    typed = form(LARGE, name="Mine", version="1")
+    response = editor.client.post(editor.path("pro-users/edit/"), typed)
+    assert response.status_code == 404
+    assert "Someone deleted this segment meanwhile." in text(response)
+    assert f'action="{editor.path("create/")}"' in text(response)
+    editor.client.post(editor.path("create/"), Fields.of(response.content.decode()))
+    assert Segment.objects.get(name="Mine").rules == [{"trait": "teamSize", "operator": "greater_than", "value": 10}]
+    assert editor.client.get(editor.path("pro-users/edit/")).status_code == 404

@@ -510,9 +510,9 @@ def test_the_builder_takes_as_many_queries_for_many_rules(
     factories.person(editor.application, {"plan": "pro"})
     rules = parse([{"trait": "plan", "operator": "not_equals", "value": str(number)} for number in range(20)])
     Segment.objects.create_with_rules(editor.application, name="Many", rules=rules)
-    # session, user, teammates; segment; kinds, total, traits; version; whether it is large; counts, sample;
+    # session, user, teammates; segment; kinds, total, traits; whether it is large; counts, sample;
     # when the trait was seen, its texts
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(12):
         editor.client.get(editor.path("many/edit/"))
 
 
