@@ -269,6 +269,11 @@ class RuleSet:
         return sum(not row.is_finished for row in self.rows)
 
     @property
+    def has_trait(self) -> bool:
+        """Whether a trait is chosen in any row."""
+        return any(row.trait for row in self.rows)
+
+    @property
     def has_room(self) -> bool:
         return len(self.rows) < RULES_LIMIT
 

@@ -279,4 +279,4 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
 });
 
 // After a save that was refused, begin where something is to be mended.
-document.querySelector("#builder :is(input, textarea, select:not([hidden]))[aria-invalid=true]")?.focus();
+(document.querySelector(".conflict") ?? document.querySelector("#builder :is(input, textarea, select:not([hidden]))[aria-invalid=true]"))?.focus();

@@ -22,7 +22,11 @@ export class FreeText {
     changed(this.input);
   }
 
-  onKey(event) {
+  onKey(event, isOpen) {
     if (event.key === "Tab" && this.box.active) this.box.take(this.box.active);
+    else if (event.key === "Enter" && isOpen) {
+      event.preventDefault(); // who is still offered something has not finished: nothing is sent yet
+      this.box.close();
+    }
   }
 }

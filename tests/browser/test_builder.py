@@ -133,6 +133,7 @@ def test_the_trait_is_found_by_key_label_and_description(
 def test_a_value_is_suggested_or_anything_else(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_builder(open_page, editor)
     choose(page, "plan", "is")
+    expect(page.locator("combo-box[data-source$=plan]")).to_be_visible()  # the row is back
     value = page.get_by_label("Value")
     expect(value).to_be_focused()
     value.press("ArrowDown")
@@ -418,3 +419,19 @@ def test_values_are_asked_for_once(acme: Application, editor: Teammate, open_pag
     expect(options(page)).to_have_text(["free1 user"])
     value.click()
     assert len(asked) == 1
+
+
+def test_enter_in_a_value_that_is_still_sought_sends_nothing(
+    acme: Application, editor: Teammate, open_page: OpenPage
+) -> None:
+    page = open_builder(open_page, editor)
+    page.get_by_label("Name").fill("Free users")
+    choose(page, "plan", "is")
+    value = page.get_by_label("Value")
+    value.press_sequentially("fre")
+    expect(options(page)).to_have_text(["free1 user"])
+    value.press("Enter")
+    expect(options(page)).to_have_count(0)
+    expect(value).to_be_focused()
+    expect(value).to_have_value("fre")
+    assert not Segment.objects.filter(name="Free users").exists()
