@@ -7,7 +7,6 @@ from django.http import JsonResponse, StreamingHttpResponse
 from engage.members import as_csv
 from engage.models import Segment
 from identity.models import Application, Person
-from identity.values import format_instant
 
 
 def members_csv(application: Application, segment: Segment) -> StreamingHttpResponse:
@@ -21,14 +20,6 @@ def members_csv(application: Application, segment: Segment) -> StreamingHttpResp
 
 def user_json(person: Person) -> JsonResponse:
     """All that is stored of a user, as a file."""
-    stored = {
-        "id": person.external_id,
-        "email": person.email or None,
-        "name": person.name or None,
-        "first_seen": format_instant(person.first_seen),
-        "last_seen": format_instant(person.last_seen),
-        "traits": person.traits,
-    }
     # The id that the application gave could be anything, which no name of a file can.
     headers = {"Content-Disposition": f'attachment; filename="user-{person.pk}.json"'}
-    return JsonResponse(stored, headers=headers, json_dumps_params={"ensure_ascii": False, "indent": 2})
+    return JsonResponse(person.stored, headers=headers, json_dumps_params={"ensure_ascii": False, "indent": 2})

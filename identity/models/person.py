@@ -2,12 +2,14 @@
 
 import hashlib
 import uuid
+from typing import Any
 
 from django.db import models
 from django.db.models import Func, Q, TextField, Value
 from django.db.models.lookups import Exact, StartsWith
 
 from identity.models.application import Application
+from identity.values import format_instant
 
 EXTERNAL_ID_LENGTH = 200
 NAME_LENGTH = 200
@@ -58,6 +60,18 @@ class Person(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.email or self.external_id
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """All that is kept of the user, as JSON takes it: what calls answer, and what a user may ask to see."""
+        return {
+            "id": self.external_id,
+            "email": self.email or None,
+            "name": self.name or None,
+            "first_seen": format_instant(self.first_seen),
+            "last_seen": format_instant(self.last_seen),
+            "traits": self.traits,
+        }
 
 
 def person_id(application_id: uuid.UUID, external_id: str) -> uuid.UUID:
