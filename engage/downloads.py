@@ -1,12 +1,12 @@
-"""Files of segments and their members, as browsers and servers download them."""
+"""Files of segments, their members and single users, as browsers and servers download them."""
 
 import itertools
 
-from django.http import StreamingHttpResponse
+from django.http import JsonResponse, StreamingHttpResponse
 
 from engage.members import as_csv
 from engage.models import Segment
-from identity.models import Application
+from identity.models import Application, Person
 
 
 def members_csv(application: Application, segment: Segment) -> StreamingHttpResponse:
@@ -16,3 +16,10 @@ def members_csv(application: Application, segment: Segment) -> StreamingHttpResp
     response = StreamingHttpResponse(itertools.chain([first], pieces), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{segment.slug}.csv"'
     return response
+
+
+def user_json(person: Person) -> JsonResponse:
+    """All that is stored of a user, as a file."""
+    # The id that the application gave could be anything, which no name of a file can.
+    headers = {"Content-Disposition": f'attachment; filename="user-{person.pk}.json"'}
+    return JsonResponse(person.stored, headers=headers, json_dumps_params={"ensure_ascii": False, "indent": 2})

@@ -16,7 +16,7 @@ from engage.key_order import TextOfKey, find_first_by_key
 from engage.operators import Moment
 from engage.rules import Rules
 from identity.models import Application, Person, Trait
-from identity.models.person import person_id
+from identity.models.person import begins_with, has_email, person_id
 from identity.values import Value, format_instant
 
 # So many users are walked at once for a file.
@@ -41,24 +41,32 @@ def members(
     after: uuid.UUID | None,
     limit: int,
     search: str = "",
+    either: Sequence[Rules] = (),
     now: datetime | None = None,
 ) -> list[Person]:
     """The users who match every rule, in the order of their keys, which is no order that people would see: the first of
     those with a key above `after`. Whoever comes in meanwhile is on a later page if their key is above. A search leaves
-    those whose id, e-mail or name begins with it, in upper or lower case."""
+    those whose id, e-mail or name begins with it, in upper or lower case; `either`, if there are any, those who match
+    one of these lists of rules as well."""
     moment = Moment.at(now or timezone.now(), application.zone)
     people = Person.objects.filter(application=application)
     if after is not None:
         people = people.filter(id__gt=after)
-    begins = Q(external_id__istartswith=search) | Q(email__istartswith=search) | Q(name__istartswith=search)
-    return find_first_by_key(people, (begins if search else Q()) & Q(condition(rules, moment)), limit)
+    asked = Q(condition(rules, moment)) & Q(*(condition(one, moment) for one in either), _connector=Q.OR)
+    return find_first_by_key(people, begins_with(search) & asked if search else asked, limit)
 
 
 def page(
-    application: Application, rules: Rules, *, after: uuid.UUID | None = None, limit: int, search: str = ""
+    application: Application,
+    rules: Rules,
+    *,
+    after: uuid.UUID | None = None,
+    limit: int,
+    search: str = "",
+    either: Sequence[Rules] = (),
 ) -> Page:
     """Up to `limit` of the `members`, and where the next page begins."""
-    found = members(application, rules, after=after, limit=limit + 1, search=search)
+    found = members(application, rules, after=after, limit=limit + 1, search=search, either=either)
     return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
 
 
@@ -66,7 +74,7 @@ def called(application: Application, text: str, *, limit: int) -> list[Person]:
     """The one user with this id; or else those with this e-mail address, in upper or lower case."""
     people = Person.objects.filter(application=application)
     by_id = people.filter(pk=person_id(application.pk, text)).first()
-    return [by_id] if by_id else list(people.filter(email__iexact=text).order_by("external_id")[:limit])
+    return [by_id] if by_id else list(people.filter(has_email(text)).order_by("external_id")[:limit])
 
 
 def everyone_matching(application: Application, rules: Rules, *, now: datetime) -> Iterator[Sequence[Person]]:

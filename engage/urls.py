@@ -12,6 +12,8 @@ from engage.views import (
     segments,
     trait_definition,
     traits,
+    user,
+    users,
     values,
 )
 
@@ -44,4 +46,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("help/operators/", help_pages.operators, name="help_operators"),
     path("<slug:application_slug>/", home.application_home, name="application"),
     path("<slug:application_slug>/engage/segments/", include(_segments)),
+    path("<slug:application_slug>/users/", users.users, name="users"),
+    path("<slug:application_slug>/users/<uuid:user_id>/", user.user, name="user"),
+    path("<slug:application_slug>/users/<uuid:user_id>/export/", user.export, name="user_export"),
+    path("<slug:application_slug>/users/<uuid:user_id>/erase/", user.erase, name="user_erase"),
 ]

@@ -48,7 +48,7 @@ def list_members(
     if format == "csv":
         return members_csv(request.auth, segment)
     page = members.page(request.auth, segment.parsed_rules, after=after, limit=limit)
-    return {"users": list(map(schemas.user, page.people)), "next": str(page.next) if page.next else None}
+    return {"users": [person.stored for person in page.people], "next": str(page.next) if page.next else None}
 
 
 @group.post(

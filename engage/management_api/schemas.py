@@ -10,7 +10,6 @@ from engage.exchange import VERSION
 from engage.models.segment import NAME_LENGTH, SLUG_LENGTH
 from engage.operators import OPERATORS
 from engage.rules import RULES_LIMIT
-from identity.models import Person
 from identity.models.trait import DESCRIPTION_LENGTH, LABEL_LENGTH
 from identity.values import format_instant
 
@@ -235,15 +234,3 @@ class Trait(Schema):
 class TraitList(Schema):
     total: int = Field(description="All users of the application.", ge=0)
     traits: list[Trait]
-
-
-def user(person: Person) -> dict[str, Any]:
-    """A user, as all calls answer one."""
-    return {
-        "id": person.external_id,
-        "email": person.email or None,
-        "name": person.name or None,
-        "first_seen": instant(person.first_seen),
-        "last_seen": instant(person.last_seen),
-        "traits": person.traits,
-    }

@@ -106,7 +106,7 @@ def preview_segment(request: Call, body: schemas.RulesIn) -> dict[str, Any]:
     return {
         "count": found.count,
         "total": found.total,
-        "sample": [schemas.user(member.person) for member in found.sample],
+        "sample": [member.person.stored for member in found.sample],
         "funnel": [
             {"value": None, **rules.dump((step.rule,))[0], "count": step.count}
             | ({} if step.lacking is None else {"lacking": step.lacking})

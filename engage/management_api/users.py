@@ -28,7 +28,7 @@ def get_user(request: Call, id: str) -> dict[str, Any]:  # noqa: A002 - the name
     person = find_person(request, id)
     known, moment = properties(person), Moment.at(timezone.now(), request.auth.zone)
     segments = [segment.slug for segment in compiled_segments(request.auth.pk) if segment.matches(known, moment)]
-    return schemas.user(person) | {"segments": segments}
+    return person.stored | {"segments": segments}
 
 
 @group.delete("/{rest:id}", operation_id="eraseUser", summary="Erase a user", response={204: None, **errors(404)})

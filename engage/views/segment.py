@@ -72,7 +72,7 @@ def segment(request: HttpRequest, access: Access, segment_slug: str) -> HttpResp
 def members(request: HttpRequest, access: Access, segment_slug: str) -> HttpResponse:
     found, search = find_segment(access, segment_slug), searched(request)
     rules = found.parsed_rules
-    after = _key(request.GET.get("after", ""))
+    after = key_in(request.GET.get("after", ""))
     return access.page(
         request,
         "engage/_member_table.html" if request.htmx else "engage/segment_members.html",  # type: ignore[attr-defined]
@@ -84,7 +84,7 @@ def members(request: HttpRequest, access: Access, segment_slug: str) -> HttpResp
     )
 
 
-def _key(text: str) -> uuid.UUID | None:
+def key_in(text: str) -> uuid.UUID | None:
     """The key after which a page begins; None for what is none."""
     try:
         return uuid.UUID(text)

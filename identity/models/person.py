@@ -2,14 +2,35 @@
 
 import hashlib
 import uuid
+from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q, TextField, Value
+from django.db.models.lookups import Exact, StartsWith
 
 from identity.models.application import Application
+from identity.values import format_instant
 
 EXTERNAL_ID_LENGTH = 200
 NAME_LENGTH = 200
+
+
+class Folded(Func):
+    """A text with A-Z as a-z and all else as it is, compared by code point."""
+
+    output_field = TextField()
+    template = 'lower((%(expressions)s) COLLATE "C")'
+
+
+def begins_with(text: str) -> Q:
+    """That the id, the e-mail address or the name begins with it, in upper or lower case. An index serves each."""
+    columns = ("external_id", "email", "name")
+    return Q(*(StartsWith(Folded(column), Folded(Value(text))) for column in columns), _connector=Q.OR)
+
+
+def has_email(address: str) -> Q:
+    """That this is the whole e-mail address, in upper or lower case."""
+    return Q(Exact(Folded("email"), Folded(Value(address))))
 
 
 class Person(models.Model):
@@ -26,7 +47,12 @@ class Person(models.Model):
     last_seen = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["application", "id"], name="person_application")]
+        indexes = [
+            models.Index(fields=["application", "id"], name="person_application"),
+            models.Index("application", Folded("external_id"), name="person_search_id"),
+            models.Index("application", Folded("email"), name="person_search_email"),
+            models.Index("application", Folded("name"), name="person_search_name"),
+        ]
         constraints = [
             # `@>` with an empty object is true of objects alone.
             models.CheckConstraint(condition=Q(traits__contains={}), name="person_traits_are_an_object"),
@@ -34,6 +60,18 @@ class Person(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.email or self.external_id
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """All that is kept of the user, as JSON takes it: what calls answer, and what a user may ask to see."""
+        return {
+            "id": self.external_id,
+            "email": self.email or None,
+            "name": self.name or None,
+            "first_seen": format_instant(self.first_seen),
+            "last_seen": format_instant(self.last_seen),
+            "traits": self.traits,
+        }
 
 
 def person_id(application_id: uuid.UUID, external_id: str) -> uuid.UUID:

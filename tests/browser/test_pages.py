@@ -95,6 +95,9 @@ def paths(acme: Application) -> list[str]:
     pages += ["history/1/restore/", "delete/"]
     segments += [f"{root}{slug}/{page}" for slug in ("pro-users", slugs[-1]) for page in pages]
     segments += [f"{root}export/", f"{root}import/", f"{root}?sort=-users", f"{root}create/?copy=pro-users"]
+    users = f"/{acme.slug}/users/"
+    hostile = f"{users}{acme.people.filter(traits__plan='x' * 300).get().pk}/"
+    segments += [users, f"{users}?q=nobody", f"{users}?trait=plan&value=pro", hostile, f"{hostile}erase/"]
     settings = f"/{acme.slug}/settings/"
     key, secret = acme.keys.earliest("pk"), acme.identity_secrets.get()
     done, failed = acme.imports.order_by("pk")

@@ -114,6 +114,7 @@ def test_users_are_searched_by_how_id_mail_or_name_begins(editor: SignedIn) -> N
     factories.person(editor.application, {"plan": "pro"}, id="canada", name="A%da")
     page = text(editor.client.get(editor.path("pro-users/members/"), {"q": "ADA"}))
     assert page.count('class="name cover"') == 3
+    assert page.count(f'href="{editor.path("pro-users/why/")}?user=') == 3
     assert "canada" not in page
     fragment = text(editor.client.get(editor.path("pro-users/members/"), {"q": "a%"}, headers=HTMX))
     assert "<html" not in fragment
@@ -173,7 +174,7 @@ def test_each_rule_is_explained_in_words(editor: SignedIn) -> None:
     made.change(name="Pro users", rules=parse(rules))
     factories.person(editor.application, {"plan": "free", "beta": True}, id="ada", name="Ada <b>")
     page = text(editor.client.get(editor.path("pro-users/why/"), {"user": "ada"}))
-    assert "Ada &lt;b&gt;</span> is not in this segment" in page
+    assert "Ada &lt;b&gt;</a> is not in this segment" in page
     assert "is &quot;free&quot;, which is not pro" in page
     assert page.count("Does not</span>") == 1
     assert page.count("Matches</span>") == 1
