@@ -17,8 +17,8 @@ from engage.spread import AFTER, BEFORE, Bucket, date_scale, number_scale, numbe
 from identity.models import Person
 from identity.values import Kind, Value
 
-# From so small a part of the values to so large a one they are shown for sure: one in fifty may lie further out.
-_LOW, _HIGH = 0.01, 0.99
+# Between these two parts of the values nine in ten lie, which are shown for sure.
+_LOW, _HIGH = 0.05, 0.95
 # How many letters of a date say its day.
 _DAY = 10
 

@@ -57,8 +57,8 @@ def number_text(number: Decimal) -> str:
 
 
 def number_scale(lowest: Decimal, low: Decimal, high: Decimal, highest: Decimal, *, is_whole: bool) -> NumberScale:
-    """Ranges for numbers between the ends, of which all but one in fifty lie between `low` and `high`."""
-    room = (high - low) / 2
+    """Ranges for numbers between the ends, of which nine in ten lie between `low` and `high`."""
+    room = high - low
     if room:
         lowest, highest = (lowest if lowest >= low - room else low), (highest if highest <= high + room else high)
     step = _step((highest - lowest) / RANGES, is_whole=is_whole)
@@ -108,7 +108,7 @@ def span_text(name: str) -> str:
 
 
 def date_scale(lowest: str, low: str, high: str, highest: str) -> DateScale:
-    """Spans for dates between the ends, of which all but one in fifty lie between `low` and `high`. The shortest spans
+    """Spans for dates between the ends, of which nine in ten lie between `low` and `high`. The shortest spans
     of which there are not too many."""
     for first, last, lengths in (
         (lowest, highest, (_DAY, _MONTH, _YEAR)),

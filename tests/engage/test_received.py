@@ -95,7 +95,8 @@ def test_a_date_far_out_does_not_flatten_the_rest(application: Application) -> N
     arrive(application, *({"ends": end} for end in [*dates, "9999-12-31"]))
     found = spread(everyone(application), "ends", Kind.DATE)
     assert found
-    assert (found.buckets[-1].label, found.buckets[-1].users) == ("after 31 Aug 2025", 1)
+    assert (found.buckets[0].label, found.buckets[0].users) == ("before 2 Aug 2025", 4)
+    assert (found.buckets[-1].label, found.buckets[-1].users) == ("after 30 Aug 2025", 5)
     assert sum(bucket.users for bucket in found.buckets) == len(dates) + 1
 
 
