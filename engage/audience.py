@@ -1,5 +1,6 @@
 """Who matches a list of rules. This is the one file that knows how traits are stored: operators get an expression."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,16 +22,17 @@ from engage.expressions import (
     FoldAscii,
     IsNotTrue,
     IsType,
+    Json,
     JsonType,
     Text,
 )
-from engage.fields import Field, RowField, instant_field, text_field, trait_field
+from engage.fields import Field, RowField, instant_field, is_kind, place_of_kind, text_field, trait_field
 from engage.key_order import first_by_key
 from engage.operators import Moment, Takes
 from engage.rules import Rule, Rules, compile_rules
 from engage.sampling import Sample
 from identity.models import Application, Person
-from identity.values import DAY_SHAPE, INSTANT_SHAPE, Kind, Value, format_instant
+from identity.values import Kind, Value, format_instant
 
 SAMPLE_SIZE = 5
 # A subquery has at most 1,664 columns, and at most eight are for each key.
@@ -277,29 +279,63 @@ def _rules_passed(rules: Rules, moment: Moment) -> Case:
     )
 
 
-def kinds_received(application: Application, key: str | None = None) -> dict[str, dict[Kind, int]]:
-    """How many users have a value of which kind, for every trait that some user has, or for one; counted now, in one
-    pass."""
-    members = (
-        "jsonb_each(traits)" if key is None else "(VALUES (%(key)s::text, traits -> %(key)s::text)) AS one (key, value)"
-    )
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What some people have: how many there are, by key how many of them have a trait as which kind, and how many have
+    the value that was asked about."""
+
+    total: int
+    kinds: dict[str, dict[Kind, int]]
+    having: dict[str, int]
+
+
+def kinds_received(
+    people: QuerySet[Person], keys: Sequence[str], values: Mapping[str, Value] | None = None
+) -> Received:
+    """How many people have each trait as which kind; of `values` also how many have just that. Up to 200 traits are
+    counted in one pass."""
+    received = Received(0, {}, {})
+    for start in range(0, max(len(keys), 1), KEYS_READ_ONCE):
+        part = _kinds_received(people, keys[start : start + KEYS_READ_ONCE], values or {})
+        received = Received(part.total, received.kinds | part.kinds, received.having | part.having)
+    return received
+
+
+def _kinds_received(people: QuerySet[Person], keys: Sequence[str], values: Mapping[str, Value]) -> Received:
+    read: dict[str, Expression | F] = {}
+    found: dict[str, Expression] = {}
+    counted: dict[str, Expression] = {}
+    for number, key in enumerate(keys):
+        value, place = Column(f"value{number}", JSONField()), Column(f"place{number}", IntegerField())
+        read[value.name] = _field(key).json
+        found[place.name] = place_of_kind(value)
+        for kind in Kind:
+            counted[f"{kind}{number}"] = is_kind(place, kind)
+        if key in values:
+            counted[f"having{number}"] = Comparison(value, "=", Json(values[key]))
+    counts = _count(people, read, counted, found=found)
+    kinds = {
+        key: {kind: users for kind in Kind if (users := counts[f"{kind}{number}"])} for number, key in enumerate(keys)
+    }
+    having = {key: counts[f"having{number}"] for number, key in enumerate(keys) if key in values}
+    return Received(counts["total"], kinds, having)
+
+
+def most_common(people: QuerySet[Person], limit: int) -> dict[str, Value]:
+    """For each trait that some of the first people by key have, the value that most of them have."""
+    some = people.order_by("id").values("traits")[:limit]
+    sql, parameters = some.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT key, CASE WHEN jsonb_typeof(value) = 'string'
-                              AND length(value #>> '{{}}') IN (10, 24)  -- most texts need no look at their shape
-                              AND value #>> '{{}}' ~ %(date)s
-                             THEN 'date' ELSE jsonb_typeof(value) END AS kind, count(*)
-            FROM identity_person, LATERAL {members}
-            WHERE application_id = %(application)s AND value IS NOT NULL
-            GROUP BY key, kind
-            """,  # noqa: S608 - one of the two texts above
-            {"date": f"^({DAY_SHAPE}|{INSTANT_SHAPE})$", "application": application.pk, "key": key},
+            SELECT DISTINCT ON (key) key, value::text
+            FROM ({sql}) AS looked_at, LATERAL jsonb_each(traits)
+            GROUP BY key, value
+            ORDER BY key, count(*) DESC, value
+            """,  # noqa: S608 - made by the query set
+            parameters,
         )
-        received: dict[str, dict[Kind, int]] = {}
-        for found, kind, users in cursor.fetchall():
-            received.setdefault(found, {})[Kind(kind)] = users
-    return received
+        return {key: json.loads(value) for key, value in cursor.fetchall()}
 
 
 def common_strings(

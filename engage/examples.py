@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 from engage.rules import Rules, parse
-from identity.values import Kind
+from identity.values import Kind, is_day, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,17 @@ def _example(
         if value is None:
             return None
     return Example(recipe.slug, recipe.name, parse([{"trait": key, "operator": recipe.operator, "value": value}]))
+
+
+def rules_having(key: str, value: object, zone: tzinfo) -> Rules:
+    """The rule that asks who has a trait with this value; of a date, who has one on the same day in a time zone. Raises
+    InvalidRules for what can't be a value."""
+    if isinstance(value, str) and kind_of(value) is Kind.DATE:
+        # Dates are told by their shape alone, so this one may be on no calendar.
+        with suppress(ValueError):
+            day = value if is_day(value) else str(datetime.fromisoformat(value).astimezone(zone).date())
+            return parse([{"trait": key, "operator": "on", "value": day}])
+    return parse([{"trait": key, "operator": "equals", "value": value}])
 
 
 def _bare(key: str) -> str:

@@ -232,6 +232,13 @@ class MemberText(Func):
     arg_joiner = " ->> "
 
 
+class ScalarText(Func):
+    """A jsonb scalar as text that compares by code point."""
+
+    output_field = TextField()
+    template = """((%(expressions)s #>> '{}') COLLATE "C")"""
+
+
 class InstantText(Func):
     """A timestamp as a canonical value; to_char cuts what is finer than milliseconds, as format_instant does."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, Case, DateTimeField, F, TextField, Value, When
+from django.db.models import BooleanField, Case, DateTimeField, F, IntegerField, TextField, Value, When
 from django.db.models.expressions import Expression
 
 from engage.expressions import (
@@ -30,11 +30,13 @@ from engage.expressions import (
     MemberText,
     NumberBounds,
     Numeric,
+    ScalarText,
     Text,
     Then,
     ToJson,
     ToNumeric,
 )
+from identity.values import Kind
 
 DAY = "____-__-__"
 INSTANT = "____-__-__T__:__:__.___Z"
@@ -198,3 +200,25 @@ def _within(bounds: Bounds, text: Expression) -> Expression:
 def _of_shape(text: Expression, shape: str) -> Case:
     """The text, if it has the shape."""
     return Case(When(Then(LooksLike(text, shape), HasDigits(text, shape)), then=text), output_field=TextField())
+
+
+def place_of_kind(json: Expression) -> Case:
+    """Which one of Kind a jsonb scalar is, by its place there; NULL of none."""
+    text = ScalarText(json)
+    dates = (
+        When(Then(LooksLike(text, shape), HasDigits(text, shape)), then=_place(Kind.DATE)) for shape in (DAY, INSTANT)
+    )
+    return Case(
+        When(IsType(json, "string"), then=Case(*dates, default=_place(Kind.STRING), output_field=IntegerField())),
+        *(When(IsType(json, kind), then=_place(kind)) for kind in (Kind.NUMBER, Kind.BOOLEAN)),
+        output_field=IntegerField(),
+    )
+
+
+def is_kind(place: Expression, kind: Kind) -> Comparison:
+    """Whether what was found by `place_of_kind` is this kind."""
+    return Comparison(place, "=", _place(kind))
+
+
+def _place(kind: Kind) -> Value:
+    return Value(list(Kind).index(kind), output_field=IntegerField())

@@ -16,10 +16,11 @@ LAYERS = """
     engage.management
     engage.management_api engage.views engage.templatetags
     identity.api identity.management identity.views
-    engage.forms engage.census engage.applications
+    engage.forms engage.applications
     engage.tasks engage.downloads engage.exchange
-    engage.history
+    engage.history engage.census
     engage.sizes engage.compiled engage.members
+    engage.received
     engage.audience
     engage.models engage.key_order engage.sampling
     identity.forms identity.tasks
@@ -28,8 +29,8 @@ LAYERS = """
     identity.configuration identity.endpoints identity.erasure identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
-    engage.hints
-    engage.contradictions engage.explanation engage.differences engage.examples
+    engage.hints engage.spread
+    engage.contradictions engage.explanation engage.differences engage.examples engage.guide
     engage.rules
     engage.operators
     engage.fields

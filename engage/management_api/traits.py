@@ -5,12 +5,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from ninja import Status
 
-from engage.audience import kinds_received
-from engage.census import Census, CountedTrait
+from engage.census import Census, CountedTrait, count_now
 from engage.management_api import schemas
 from engage.management_api.calls import BODY, Call, Group, Invalid, errors
 from identity.configuration import TraitChange, change_trait
-from identity.models import Trait
+from identity.models import Person, Trait
 from identity.payloads import Refused
 from identity.values import Kind, check_key
 
@@ -20,7 +19,7 @@ group = Group("Traits")
 @group.get("", operation_id="listTraits", summary="List traits", response={200: schemas.TraitList, **errors()})
 def list_traits(request: Call) -> dict[str, Any]:
     """All of them, by key, each with how many users have a value of which kind now."""
-    census = Census(request.auth)
+    census = Census(request.auth, is_exact=True)
     return {"total": census.total, "traits": list(map(_trait, census.traits))}
 
 
@@ -63,5 +62,5 @@ def change(request: Call, key: str, body: schemas.TraitIn) -> Status[dict[str, A
     except ValidationError as error:
         problems = [{"field": name, "message": " ".join(texts)} for name, texts in error.message_dict.items()]
         raise Invalid("invalid_request", "The call can't be done.", problems) from error
-    counted = CountedTrait(trait, kinds_received(application, key).get(key, {}), 0)
-    return Status(201 if is_new else 200, _trait(counted))
+    total, figures = count_now(Person.objects.filter(application=application), [key])
+    return Status(201 if is_new else 200, _trait(CountedTrait(trait, figures[key], total)))

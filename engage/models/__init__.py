@@ -1,6 +1,7 @@
 """Everything that is stored of who sees what."""
 
 from engage.models.experience import Experience, ExperienceKind, ExperienceSegment, Status
+from engage.models.recorded_census import RecordedCensus
 from engage.models.recorded_size import RecordedSize
 from engage.models.segment import BuiltInSegment, ChangedMeanwhile, Segment, SegmentInUse, SegmentVersion
 
@@ -10,6 +11,7 @@ __all__ = [
     "Experience",
     "ExperienceKind",
     "ExperienceSegment",
+    "RecordedCensus",
     "RecordedSize",
     "Segment",
     "SegmentInUse",

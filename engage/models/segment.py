@@ -85,6 +85,18 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         SegmentVersion.objects.record([segment])
         return segment
 
+    def asking_for(self, application: Application, key: str) -> "SegmentQuerySet":
+        """Those with a rule over a trait."""
+        return self.filter(application=application, rules__contains=[{"trait": key}])
+
+    def by_trait(self, application: Application) -> dict[str, list["Segment"]]:
+        """The segments with a rule over each trait that any of them asks for, by its key."""
+        asking: dict[str, list[Segment]] = {}
+        for segment in self.filter(application=application, is_everyone=False):
+            for key in {rule["trait"] for rule in segment.rules}:
+                asking.setdefault(key, []).append(segment)
+        return asking
+
     def free_slug(self, application: Application, name: str) -> str:
         """A slug for `name` that no segment of the application has: `large-teams`, or else `large-teams-2`, …"""
         base = slugify(name)[: SLUG_LENGTH - 6].strip("-") or "segment"

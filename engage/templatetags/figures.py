@@ -1,10 +1,13 @@
 """How figures are written on pages."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from django import template
 
+from engage.spread import Bucket
 from identity.values import Value, is_instant
 
 register = template.Library()
@@ -12,6 +15,9 @@ register = template.Library()
 # So many days a line of sizes reaches back from its end.
 LINE_DAYS = 30
 LINE_MARGIN = 3
+# How high a bar is at least, and which part of its room it leaves free.
+BAR_LEAST = 2
+BAR_GAP = 0.15
 
 
 @register.filter
@@ -63,6 +69,39 @@ def line(sizes: list[tuple[date, int]], box: str) -> str:
         for day, size in sizes
     )
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An upright bar of a picture, with what it says."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    bucket: Bucket
+
+
+@register.filter
+def bars(buckets: Sequence[Bucket], box: str) -> list[Bar]:
+    """Buckets as bars side by side in a box, given as its width and height: "600 120". The largest reaches its top, and
+    none that has any users is too low to be seen."""
+    width, height = map(int, box.split())
+    most = max((bucket.users for bucket in buckets), default=0)
+    room = width / max(len(buckets), 1)
+    made = []
+    for number, bucket in enumerate(buckets):
+        size = max(bucket.users / most * height, BAR_LEAST) if bucket.users else 0
+        made.append(
+            Bar(
+                f"{number * room + room * BAR_GAP / 2:.1f}",
+                f"{height - size:.1f}",
+                f"{room * (1 - BAR_GAP):.1f}",
+                f"{size:.1f}",
+                bucket,
+            )
+        )
+    return made
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """The builder: a segment's rules with their live audience, before and while they are saved."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,8 +17,10 @@ from engage import compiled
 from engage.audience import audience, matching
 from engage.census import Census
 from engage.differences import Difference, differences
+from engage.examples import rules_having
 from engage.forms import NAME_TAKEN, Row, RuleSet, SegmentForm, rearranged, row_ids
 from engage.models import ChangedMeanwhile, Experience, Segment, SegmentVersion
+from engage.models.segment import NAME_LENGTH
 from engage.rules import BUILT_IN_PROPERTIES, RULES_LIMIT, RuleError, Rules
 from engage.sizes import Changes, changes
 from engage.views.hints import APPLY, applied, hints_for
@@ -89,8 +92,8 @@ def _form(access: Access, segment: Segment | None, rule_set: RuleSet, name: str)
 
 
 def _beginning(request: HttpRequest, access: Access) -> tuple[str, Rules]:
-    """Name and rules that a new segment begins with: those of an example, of a segment to copy, or none. Raises
-    Http404."""
+    """Name and rules that a new segment begins with: those of an example, of a segment to copy, of a trait's value, or
+    none. Raises Http404."""
     if "copy" in request.GET:
         copied = find_segment(access, UNSTORABLE.sub("", request.GET["copy"]))
         return Segment.objects.free_name(access.application, copied.name), copied.parsed_rules
@@ -99,7 +102,19 @@ def _beginning(request: HttpRequest, access: Access) -> tuple[str, Rules]:
             if example.slug == request.GET["example"]:
                 return example.name, example.rules
         raise Http404
+    if "trait" in request.GET:
+        return _having(access, request.GET["trait"], request.GET.get("value", ""))
     return "", ()
+
+
+def _having(access: Access, key: str, value: str) -> tuple[str, Rules]:
+    """The same for a segment of those who have a trait with a value, which is given as JSON. Raises Http404."""
+    try:
+        rules = rules_having(key, json.loads(value), access.application.zone)
+    except (ValueError, RecursionError) as error:
+        raise Http404 from error
+    name = str(rules[0])
+    return name if len(name) <= NAME_LENGTH else "", rules
 
 
 def _save(

@@ -1,6 +1,6 @@
 """Engage > Segments: the list."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from engage.audience import common_strings, count_each
-from engage.census import Census
 from engage.examples import Example, examples
 from engage.history import daily_sizes
 from engage.models import Segment
@@ -34,7 +33,7 @@ DEFAULT_SORT = "name"
 @for_teammates
 def segments(request: HttpRequest, access: Access) -> HttpResponse:
     application = access.application
-    search, sort, counts = searched(request), _sort(request), tabs(application)
+    search, sort, counts = searched(request), sort_asked(request, SORTS, DEFAULT_SORT), tabs(application)
     lists = counts["segment_count"] if column(sort) == "users" else PER_PAGE
     sample = sample_for(request, application, lists=lists)
     page, shown = _page(application, search, sort, request.GET.get("page"), sample)
@@ -47,13 +46,19 @@ def segments(request: HttpRequest, access: Access) -> HttpResponse:
         **counts,
         search=search,
         sort="" if sort == DEFAULT_SORT else sort,
-        columns={name: Column.of(name, sort) for name in SORTS},
+        columns=columns(SORTS, sort),
         page=page,
         rows=[(size, over_time[size.segment.pk]) for size in shown],
-        total=sample.scaled(sample.people.count()) if sample else Census(application).total,
+        total=_total(application, sample),
         is_estimated=sample is not None,
         examples=_counted(application, sample) if counts["segment_count"] == 1 and not search else [],
     )
+
+
+def _total(application: Application, sample: Sample | None) -> int:
+    if sample:
+        return sample.scaled(sample.people.count())
+    return Person.objects.filter(application=application).count()
 
 
 def _page(
@@ -78,9 +83,10 @@ _ORDERS: dict[str, list[Any]] = {
 }
 
 
-def _sort(request: HttpRequest) -> str:
+def sort_asked(request: HttpRequest, sorts: Collection[str], default: str) -> str:
+    """By which column a list is to be sorted; with a hyphen before its name, downward."""
     sort = request.GET.get("sort", "")
-    return sort if column(sort) in SORTS else DEFAULT_SORT
+    return sort if column(sort) in sorts else default
 
 
 def column(sort: str) -> str:
@@ -96,11 +102,14 @@ class Column:
     sort: str
     direction: str
 
-    @classmethod
-    def of(cls, name: str, sort: str) -> "Column":
-        if name != column(sort):
-            return cls(SORTS[name], "none")
-        return cls(name, "descending") if sort.startswith("-") else cls(f"-{name}", "ascending")
+
+def columns(sorts: Mapping[str, str], sort: str) -> dict[str, Column]:
+    """The columns of a list by their names, with how each is sorted at first; the list is sorted by one of them now."""
+    turned, direction = (column(sort), "descending") if sort.startswith("-") else (f"-{sort}", "ascending")
+    return {
+        name: Column(turned, direction) if name == column(sort) else Column(first, "none")
+        for name, first in sorts.items()
+    }
 
 
 def sample_for(request: HttpRequest, application: Application, *, lists: int = 1) -> Sample | None:

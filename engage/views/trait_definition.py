@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import reswap, retarget
 
-from engage.census import CountedTrait
+from engage.census import CountedTrait, Figures
 from identity.configuration import define_trait
 from identity.forms import TraitForm
 from identity.values import Kind
@@ -31,7 +31,7 @@ def define(request: HttpRequest, access: Access) -> HttpResponse:
             form.add_error("key", error)
         else:
             if is_fragment:
-                option = access.page(request, "engage/_trait_option.html", counted=CountedTrait(trait, {}, 0))
+                option = access.page(request, "engage/_trait_option.html", counted=CountedTrait(trait, Figures(), 0))
                 return reswap(retarget(option, "#defined-trait"), "innerHTML")
             messages.success(request, f"Defined {trait.key}. Rules can ask for it from now on.")
             return redirect("traits", access.application.slug)

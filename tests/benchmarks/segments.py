@@ -79,7 +79,7 @@ def database(name: str, *, keep: bool) -> Iterator[tuple[dict[str, str], bool]]:
                 connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def build(environment: dict[str, str], application: str, users: int) -> None:
+def build(environment: dict[str, str], application: str, users: int, traits: int) -> None:
     """The application with its users, and a small one beside it."""
     manage(environment, "migrate", "--verbosity", "0")
     for name, count in (("Strangers", int(users * STRANGERS)), (application, users)):
@@ -88,7 +88,7 @@ def build(environment: dict[str, str], application: str, users: int) -> None:
             file = Path(folder) / "users.jsonl"
             with file.open("w") as out:
                 for n in range(count):
-                    out.write(json.dumps(user(n, count, APPLICATIONS[application])) + "\n")
+                    out.write(json.dumps(user(n, count, traits)) + "\n")
             manage(environment, "import_users", str(file), "--application", name.lower())
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE identity_person")  # as autovacuum does a little later
@@ -107,7 +107,7 @@ def main() -> None:
         name = f"{options.keep or f'callout_benchmark_{os.getpid()}'}_{options.users}_{traits}"
         with database(name, keep=bool(options.keep)) as (environment, is_new):
             if is_new:
-                build(environment, application, options.users)
+                build(environment, application, options.users, traits)
             measure = (
                 "from tests.benchmarks import segment_figures as f;"
                 f" f.main({application.lower()!r}, {options.rounds}, cpu={options.cpu})"

@@ -87,7 +87,9 @@ def paths(acme: Application) -> list[str]:
         f"{root}?q=nothing",
         f"{root}create/",
         f"{root}traits/",
+        f"{root}traits/?show=quiet",
         f"{root}traits/define/",
+        *(f"{root}traits/{pk}/{page}" for pk in acme.traits.values_list("pk", flat=True) for page in ("", "received/")),
         *(f"{root}{slug}/" for slug in slugs),
     ]
     segments += [f"{root}{slug}/edit/" for slug in slugs if slug != "everyone"]

@@ -49,7 +49,7 @@ def test_the_list_takes_as_many_queries_for_many_traits(
 ) -> None:
     factories.person(api.application, {f"trait{number}": number for number in range(90)})
     assert caches.caller(api.secret_key)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         assert len(api.get("/traits").json["traits"]) == 90
 
 

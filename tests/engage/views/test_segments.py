@@ -422,8 +422,8 @@ def test_a_row_reads_the_kinds_of_its_trait_alone(
     editor: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     factories.person(editor.application, {"plan": "pro", "role": "admin"})
-    # session, user, teammates; trait, its kinds
-    with django_assert_num_queries(5):
+    # session, user, teammates; traits, whether there are many users, its kinds
+    with django_assert_num_queries(6):
         row = {"trait": "plan", "trait-before": "role"}
         editor.client.post(editor.path("rule/?row=00000000"), form(row), headers=HTMX)
 
@@ -539,8 +539,8 @@ def test_a_row_is_answered_without_a_look_at_the_others(
 ) -> None:
     factories.person(editor.application, {"plan": "pro", "role": "admin"})
     changed = {"trait": "plan", "trait-before": "role"}
-    # session, user, teammates; trait, its kinds
-    with django_assert_num_queries(5):
+    # session, user, teammates; traits, whether there are many users, its kinds
+    with django_assert_num_queries(6):
         editor.client.post(editor.path("rule/?row=00000000"), form(changed, *[changed] * 9), headers=HTMX)
 
 
