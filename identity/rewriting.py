@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 
 import orjson
 from django.db import connection, transaction
@@ -43,18 +42,22 @@ def count_conversion(trait: Trait, kind: Kind) -> Conversion:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT (traits -> %(key)s::text)::text, count(*)
-            FROM identity_person WHERE application_id = %(application)s AND traits ? %(key)s::text
-            GROUP BY traits -> %(key)s::text ORDER BY count(*) DESC, 1
+            SELECT CASE WHEN jsonb_typeof(value) <> %(kind)s THEN value::text END AS other, count(*)
+            FROM (SELECT traits -> %(key)s::text AS value FROM identity_person WHERE application_id = %(application)s) v
+            WHERE value IS NOT NULL
+            GROUP BY other ORDER BY count(*) DESC, other
             """,
-            {"key": trait.key, "application": trait.application_id},
+            {"key": trait.key, "application": trait.application_id, "kind": kind},
         )
-        counted = [(orjson.loads(text), users) for text, users in cursor.fetchall()]
-    fitting = sum(users for value, users in counted if fits(value, kind))
-    staying = [(value, users) for value, users in counted if not fits(convert(value, kind), kind)]
+        # Values of its JSON type fit and need no look at each, which may be as many as there are users.
+        counted = dict(cursor.fetchall())
+    fitting = counted.pop(None, 0)
+    others = [(orjson.loads(text), users) for text, users in counted.items()]
+    fitting += sum(users for value, users in others if fits(value, kind))
+    staying = [(value, users) for value, users in others if not fits(convert(value, kind), kind)]
     stay = sum(users for _, users in staying)
-    total = sum(users for _, users in counted)
-    return Conversion(fitting, total - fitting - stay, stay, list(islice(staying, EXAMPLES)))
+    converting = sum(users for value, users in others if not fits(value, kind)) - stay
+    return Conversion(fitting, converting, stay, staying[:EXAMPLES])
 
 
 def count_users(trait: Trait) -> int:

@@ -1,7 +1,9 @@
 """Values of a trait are converted or removed in all users, whatever arrives and whoever is killed meanwhile."""
 
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -17,7 +19,7 @@ from identity.traits import change_trait
 from identity.values import Kind, Value
 from tests import factories
 from tests.conftest import fail_jobs
-from tests.identity.test_concurrency import LOCK_USER, identify_many, meet, traits
+from tests.identity.test_concurrency import LOCK_USER, identify_many, meet, traits, waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,6 +145,34 @@ def test_two_that_run_at_once_share_the_work(acme: Application) -> None:
     together(lambda: run(acme), lambda: run(acme))
     assert stored(acme) == list(range(USERS))
     assert TraitRewrite.objects.get().changed == USERS
+
+
+@pytest.mark.parametrize(("written", "expected"), [("2", 2), ('"5"', 5), ('"n/a"', "n/a"), ("null", None)])
+def test_a_value_written_after_the_conversion_read_the_old_one_is_not_overwritten(
+    acme: Application, written: str, expected: Value | None
+) -> None:
+    """It has read the old value, and waits for a call that is about to write another: one that fits, one that it knows
+    from another user, one that does not convert, or none."""
+    seats(acme, "1", "5")
+    change_trait(acme, key="seats", declared_kind=Kind.NUMBER)
+    other = connection.copy()
+    other.set_autocommit(False)
+    with other.cursor() as cursor:
+        cursor.execute(
+            "UPDATE identity_person SET traits = jsonb_strip_nulls(jsonb_build_object('seats', %s::jsonb))"
+            " WHERE external_id = 'u0'",
+            [written],
+        )
+    with ThreadPoolExecutor(1) as pool:
+        converting = pool.submit(together, lambda: run(acme))
+        deadline = time.monotonic() + 10
+        while not waiting():
+            assert time.monotonic() < deadline, "the conversion did not wait"
+            time.sleep(0.01)
+        other.commit()
+        other.close()
+        converting.result(timeout=10)
+    assert stored(acme) == [expected, 5]
 
 
 def rewriting_runs(application: Application) -> None:
