@@ -96,6 +96,7 @@ def test_whoever_watches_a_deletion_sees_its_end(acme: Application, editor: Team
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_are_for_everyone(acme: Application, editor: Teammate, open_page: OpenPage, scheme: str) -> None:
     segment(acme, "Twelve", "equals", "12")
+    check(open_as(open_page, editor, "traits/", color_scheme=scheme))
     for key in ("seats", LONG):
         trait = acme.traits.get(key=key)
         for rest in ("", "kind/?kind=number", "kind/?kind=date", "delete/"):

@@ -41,8 +41,8 @@ def test_search_looks_at_keys_and_words(editor: SignedIn) -> None:
     Trait.objects.filter(key="role").update(description="What they may do")
     for search, shown, hidden in (("PLA", "plan", "role"), ("may do", "role", "plan")):
         page = text(editor.client.get(editor.path("traits/"), {"q": search}, headers=HTMX))
-        assert f'dir="auto">{shown}</span>' in page
-        assert f'dir="auto">{hidden}</span>' not in page
+        assert f'dir="auto">{shown}</a>' in page
+        assert f'dir="auto">{hidden}</a>' not in page
     assert "No trait matches “nothing”" in text(editor.client.get(editor.path("traits/"), {"q": "nothing"}))
 
 
