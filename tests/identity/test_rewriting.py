@@ -5,16 +5,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from django.db import connection, transaction
+from procrastinate import JobContext
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import JobAborted
 
 from identity import caches, rewriting
 from identity.models import Application, Person, Trait, TraitEvent, TraitRewrite, TraitState
 from identity.models.person import person_id
 from identity.models.user_import import State
-from identity.tasks import start_rewrite
+from identity.tasks import rewrite_trait, start_rewrite
 from identity.traits import change_trait
 from identity.values import Kind, Value
 from tests import factories
@@ -343,6 +346,24 @@ def test_the_job_is_made_together_with_what_is_said(acme: Application) -> None:
     assert TraitRewrite.objects.get().state is State.FAILED
     start_rewrite(Trait.objects.get())
     assert TraitRewrite.objects.get().state is State.WAITING
+
+
+def test_a_worker_that_must_end_leaves_the_rest_to_the_next(acme: Application) -> None:
+    class Context:
+        must_end = True
+
+        def should_abort(self) -> bool:
+            return self.must_end
+
+    seats(acme, *map(str, range(USERS)))
+    trait, _ = change_trait(acme, key="seats", declared_kind=Kind.NUMBER)
+    context = Context()
+    with pytest.raises(JobAborted):
+        rewrite_trait(cast(JobContext, context), trait.pk)
+    assert TraitRewrite.objects.get().state is State.RUNNING
+    context.must_end = False
+    rewrite_trait(cast(JobContext, context), trait.pk)
+    assert stored(acme) == list(range(USERS))
 
 
 def test_only_what_changes_values_begins_a_rewrite(acme: Application) -> None:
