@@ -34,6 +34,7 @@ class KnownTrait:
     id: int
     declared_kind: Kind | None
     server_only: bool = False
+    is_ignored: bool = False
 
 
 # Callers found are remembered, misses are not: a new key works at once.
@@ -82,8 +83,13 @@ def traits(application_id: uuid.UUID) -> dict[str, KnownTrait]:
 
 def reload_traits(application_id: uuid.UUID) -> dict[str, KnownTrait]:
     """The same, asked of the database now."""
-    rows = Trait.objects.filter(application_id=application_id).values_list("key", "id", "declared_kind", "server_only")
-    known = {key: KnownTrait(pk, Kind(kind) if kind else None, only) for key, pk, kind, only in rows}
+    traits = Trait.objects.filter(application_id=application_id).only("key", "declared_kind", "server_only", "state")
+    known = {
+        trait.key: KnownTrait(
+            trait.pk, Kind(trait.declared_kind) if trait.declared_kind else None, trait.server_only, trait.is_ignored
+        )
+        for trait in traits
+    }
     with _traits_lock:
         _traits[application_id] = known
     return known

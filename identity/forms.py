@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 
 from identity.models import User, Verification
-from identity.models.trait import DESCRIPTION_LENGTH
+from identity.models.trait import DESCRIPTION_LENGTH, LABEL_LENGTH
 from identity.models.user_import import FILE_NAME_LENGTH
 from identity.origins import canonical_origins
 from identity.uploads import IMPORTS_WAITING, UPLOAD_BYTES
@@ -189,6 +189,39 @@ class TraitForm(FocusedForm, forms.Form):
         max_length=DESCRIPTION_LENGTH,
         help_text="What it means, for your team. You can leave it empty.",
         widget=forms.TextInput(attrs={"class": "field", "autocomplete": "off", "dir": "auto"}),
+    )
+
+
+class TraitDetailsForm(FocusedForm, forms.Form):
+    """What people say of a trait."""
+
+    label = forms.CharField(
+        required=False,
+        max_length=LABEL_LENGTH,
+        help_text="A name for people, such as Team size. The key stays as your app sends it.",
+        widget=forms.TextInput(attrs={"class": "field", "autocomplete": "off", "dir": "auto"}),
+    )
+    description = forms.CharField(
+        required=False,
+        max_length=DESCRIPTION_LENGTH,
+        help_text="What it means, for your team.",
+        widget=forms.TextInput(attrs={"class": "field", "autocomplete": "off", "dir": "auto"}),
+    )
+    server_only = forms.BooleanField(required=False, label="Only from a server")
+
+
+class TraitDeletionForm(forms.Form):
+    """What becomes of the key of a trait once its values are removed."""
+
+    afterwards = forms.ChoiceField(
+        label="When your app sends it again",
+        choices=[
+            ("ignore", "Ignore it: Callout leaves it out of every call, and the call is told so"),
+            ("forget", "Take it as new: the next call that sends it brings the trait back"),
+        ],
+        initial="ignore",
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose what becomes of it."},
     )
 
 

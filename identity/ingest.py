@@ -1,4 +1,4 @@
-"""Identify: the only writer of users and their traits. One read, and one write where something changed."""
+"""Identify: the writer of users and their traits. One read, and one write where something changed."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +29,7 @@ TOO_MANY_NEW_NAMES = Problem(
     f"Calls with a public key can add {PUBLIC_TRAITS_PER_HOUR} traits an hour; this new one was left out.",
 )
 SERVER_ONLY = Problem("server_only", "Only calls with a secret key can write this trait; it was left out.")
+IGNORED = Problem("ignored_trait", "A teammate has deleted this trait, and Callout ignores it; it was left out.")
 TOO_LARGE = Problem("traits_too_large", f"A user's traits take up at most {TRAITS_BYTES // 1024} KiB; it was left out.")
 
 USER_ERASED = Refused(
@@ -211,6 +212,9 @@ def canonical_traits(call: Identify, known: KnownTraits, warnings: list[CallWarn
     patch: Patch = {}
     for key, raw in call.traits.items():
         trait = known.get(key)
+        if trait and trait.is_ignored:
+            warnings.append(CallWarning.of(IGNORED, key))
+            continue
         if public and trait and trait.server_only:
             warnings.append(CallWarning.of(SERVER_ONLY, key))
             continue

@@ -7,8 +7,8 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
 
-from identity import erasure, uploads
-from identity.models import Application, User, UserImport
+from identity import erasure, rewriting, uploads
+from identity.models import Application, Person, Trait, TraitRewrite, User, UserImport
 
 
 @transaction.atomic
@@ -41,6 +41,36 @@ def run_import(context: JobContext, import_id: int) -> None:
         if UserImport.objects.filter(pk=import_id).exists():
             raise
         # Its application was deleted meanwhile.
+
+
+@transaction.atomic
+def start_rewrite(trait: Trait) -> None:
+    """Let the worker bring the values that users have to what the trait says now, from the first user on."""
+    # One after another for each trait: the second finds that the first has seen to all.
+    job_id = rewrite_trait.configure(lock=f"rewrite:{trait.pk}").defer(trait_id=trait.pk)
+    TraitRewrite.objects.update_or_create(
+        trait=trait,
+        defaults={
+            "begun_at": timezone.now(),
+            "users": Person.objects.filter(application=trait.application_id).count(),
+            "looked_at": 0,
+            "changed": 0,
+            "position": None,
+            "is_sweep": False,
+            "finished_at": None,
+            "job_id": job_id,
+        },
+    )
+
+
+@app.task(
+    name="identity.rewrite_trait",
+    pass_context=True,
+    retry=RetryStrategy(max_attempts=20, wait=5, retry_exceptions=[JobAborted, OperationalError, InterfaceError]),
+)
+def rewrite_trait(context: JobContext, trait_id: int) -> None:
+    if not rewriting.run(trait_id, must_stop=context.should_abort):
+        raise JobAborted
 
 
 @app.periodic(cron="17 3 * * *")

@@ -96,6 +96,11 @@ def is_instant(text: str) -> bool:
     return text.isascii() and text.encode().translate(_ZERO_FOR_DIGITS) == _INSTANT_OF_ZEROS
 
 
+def fits(value: Value, kind: Kind) -> bool:
+    """Whether a canonical value is one of `kind`. Dates are texts too."""
+    return isinstance(value, str) if kind is Kind.STRING else kind_of(value) is kind
+
+
 def same(one: Value | None, other: Value | None) -> bool:
     """Whether two canonical values are one. Types count, since 1 == True."""
     return type(one) is type(other) and one == other

@@ -2,10 +2,12 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings as site
+from django.db import connection
 from pytest_django import Settings
 
 from callout_site import embedded_postgres
@@ -44,6 +46,20 @@ def django_db_modify_db_settings() -> None:
     site.DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c synchronous_commit=off"
     number = first_free_number(embedded_postgres.folder(site.BASE_DIR))
     site.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_callout_{number}"
+
+
+@pytest.fixture
+def no_jobs_left(transactional_db: None) -> Iterator[None]:
+    """After tests that commit: what they left for the worker is not theirs to clear away with their tables."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
+
+def fail_jobs() -> None:
+    """As if a mistake of ours had ended them all."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")
 
 
 def first_free_number(folder: Path) -> int:

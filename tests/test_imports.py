@@ -16,21 +16,22 @@ LAYERS = """
     engage.management
     engage.management_api engage.views engage.templatetags
     identity.api identity.management identity.views
-    engage.forms engage.applications
+    engage.forms engage.applications engage.trait_changes
     engage.tasks engage.downloads engage.exchange
     engage.history engage.census
     engage.sizes engage.compiled engage.members
     engage.received
     engage.audience
     engage.models engage.key_order engage.sampling
+    identity.traits
     identity.forms identity.tasks
-    identity.uploads
+    identity.rewriting identity.uploads
     identity.importing
     identity.configuration identity.endpoints identity.erasure identity.ingest identity.middleware
     identity.caches identity.tally
     identity.models
     engage.hints engage.spread
-    engage.contradictions engage.explanation engage.differences engage.examples engage.guide
+    engage.contradictions engage.explanation engage.differences engage.examples engage.guide engage.fitting
     engage.rules
     engage.operators
     engage.fields

@@ -212,7 +212,7 @@ class Imported(Schema):
 
 class TraitIn(Sent):
     kind: KindName | None = optional(
-        None, description="Of what arrives from now on; null leaves it to what users have."
+        None, description="Of what is stored and what arrives; null leaves it to what users have."
     )
     label: StrictStr = optional("", max_length=LABEL_LENGTH)
     description: StrictStr = optional("", max_length=DESCRIPTION_LENGTH)

@@ -8,9 +8,10 @@ from ninja import Status
 from engage.census import Census, CountedTrait, count_now
 from engage.management_api import schemas
 from engage.management_api.calls import BODY, Call, Group, Invalid, errors
-from identity.configuration import TraitChange, change_trait
+from engage.trait_changes import InUse, change_trait
 from identity.models import Person, Trait
 from identity.payloads import Refused
+from identity.traits import TraitChange
 from identity.values import Kind, check_key
 
 group = Group("Traits")
@@ -46,7 +47,8 @@ def _trait(counted: CountedTrait) -> dict[str, Any]:
 )
 def change(request: Call, key: str, body: schemas.TraitIn) -> Status[dict[str, Any]]:
     """What is left out stays. A key that is not known yet defines a trait (201). The key is percent-encoded and may
-    have slashes in it. A declared kind is for values that arrive from now on; what is stored stays as it is."""
+    have slashes in it. With a kind, stored values become of it in the background where nothing is lost, and so do the
+    values in rules; a segment with a rule that can't is in the way (422)."""
     application = request.auth
     if problem := check_key(key):
         raise Invalid("invalid_key_name", problem.message, [{"field": "key", "message": problem.message}])
@@ -62,5 +64,7 @@ def change(request: Call, key: str, body: schemas.TraitIn) -> Status[dict[str, A
     except ValidationError as error:
         problems = [{"field": name, "message": " ".join(texts)} for name, texts in error.message_dict.items()]
         raise Invalid("invalid_request", "The call can't be done.", problems) from error
+    except InUse as error:
+        raise Invalid("trait_in_use", str(error), [{"field": "kind", "message": str(error)}]) from error
     total, figures = count_now(Person.objects.filter(application=application), [key])
     return Status(201 if is_new else 200, _trait(CountedTrait(trait, figures[key], total)))

@@ -210,7 +210,8 @@ def _builder_page(
     status: int = 200,
 ) -> HttpResponse:
     rule_set = form.rule_set
-    options = {"traits": census.traits, "built_in": BUILT_IN_PROPERTIES.values()}
+    offered = [counted for counted in census.traits if counted.trait.is_offered]
+    options = {"traits": offered, "built_in": BUILT_IN_PROPERTIES.values()}
     segment, version, conflict = form.segment, version_seen(request), None
     if segment and request.method == "POST":
         conflict = _conflict(segment, version)

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import reswap, retarget
 
 from engage.census import CountedTrait, Figures
-from identity.configuration import define_trait
 from identity.forms import TraitForm
+from identity.traits import define_trait
 from identity.values import Kind
 from identity.views.access import Access, for_teammates
 
@@ -25,7 +25,11 @@ def define(request: HttpRequest, access: Access) -> HttpResponse:
         sent = form.cleaned_data
         try:
             trait = define_trait(
-                access.application, key=sent["key"], kind=Kind(sent["kind"]), description=sent["description"]
+                access.application,
+                key=sent["key"],
+                kind=Kind(sent["kind"]),
+                description=sent["description"],
+                by=access.user,
             )
         except ValidationError as error:
             form.add_error("key", error)

@@ -41,7 +41,8 @@ class Person(models.Model):
     external_id = models.CharField(max_length=EXTERNAL_ID_LENGTH)
     email = models.CharField(max_length=254, blank=True)
     name = models.CharField(max_length=NAME_LENGTH, blank=True)
-    # One flat object of canonical values (identity/values.py); written only by identity/ingest.py.
+    # One flat object of canonical values (identity/values.py); written only by identity/ingest.py and, all
+    # users' values of one trait at a time, by identity/rewriting.py.
     traits = models.JSONField(default=dict)
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()

@@ -11,6 +11,7 @@ from identity import configuration
 from identity.forms import OriginsForm, ServerOnlyForm, VerificationForm
 from identity.models import IdentitySecret, Key, Verification
 from identity.models.application import IDENTITY_SECRET_SLOTS
+from identity.traits import change_trait
 from identity.views.access import Access, for_teammates
 
 
@@ -171,7 +172,11 @@ def server_only(request: HttpRequest, access: Access) -> HttpResponse:
     if not form.is_valid():
         return _verification_page(request, access, server_only_form=form)
     key, only = form.cleaned_data["key"], "remove" not in request.POST
-    configuration.set_server_only(access.application, key=key, server_only=only)
+    try:
+        change_trait(access.application, key=key, server_only=only, by=access.user)
+    except ValidationError as error:
+        form.add_error(None, error)
+        return _verification_page(request, access, server_only_form=form)
     who = "Only calls with a secret key" if only else "All calls"
     messages.success(request, f"{who} can write {key} from now on.")
     return redirect("settings_verification", access.application.slug)

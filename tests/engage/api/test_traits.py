@@ -5,8 +5,8 @@ from urllib.parse import quote
 import pytest
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from identity import caches
-from identity.models import Trait
+from identity import caches, rewriting
+from identity.models import Trait, TraitRewrite, TraitState
 from identity.models.trait import TRAITS_PER_APPLICATION
 from identity.values import Kind
 from tests import factories
@@ -54,7 +54,7 @@ def test_the_list_takes_as_many_queries_for_many_traits(
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_declared_kind_is_that_of_what_arrives_from_now_on(
+def test_a_declared_kind_is_that_of_what_arrives_and_of_what_is_stored(
     api: Api, kind: Kind, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     before = factories.person(api.application, {"size": "1767225600"})
@@ -65,8 +65,28 @@ def test_a_declared_kind_is_that_of_what_arrives_from_now_on(
     after = factories.person(api.application, {"size": "1767225600"})
     converted = {"number": 1767225600, "date": "2026-01-01T00:00:00.000Z"}
     assert after.traits == {"size": converted.get(kind, "1767225600")}
+    rewriting.run(Trait.objects.get().pk, must_stop=lambda: TraitRewrite.objects.get().is_sweep)
     before.refresh_from_db()
-    assert before.traits == {"size": "1767225600"}
+    assert before.traits == after.traits
+
+
+def test_a_kind_changes_the_values_in_rules_or_names_the_segment_in_the_way(api: Api) -> None:
+    factories.person(api.application, {"seats": "12"})
+    segment = api.segment("Twelve", [{"trait": "seats", "operator": "equals", "value": "12"}])
+    assert api.patch("/traits/seats", {"kind": "number"}).status == 200
+    segment.refresh_from_db()
+    assert segment.rules == [{"trait": "seats", "operator": "equals", "value": 12}]
+    api.segment("Large", [{"trait": "seats", "operator": "at_least", "value": 50}])
+    refused = api.patch("/traits/seats", {"kind": "date", "label": "Seats"})
+    assert_invalid(refused, "trait_in_use", {"field": "kind"})
+    assert "“Large”" in refused.json["message"]
+    assert (Trait.objects.get().declared_kind, Trait.objects.get().label) == ("number", "")
+    assert api.patch("/traits/seats", {"kind": "number"}).status == 200
+
+
+def test_what_is_being_deleted_is_not_changed(api: Api) -> None:
+    Trait.objects.create(application=api.application, key="plan", state=TraitState.DELETED)
+    assert_invalid(api.patch("/traits/plan", {"label": "Plan"}), "invalid_request", {"field": "key"})
 
 
 def test_null_takes_a_declaration_back(api: Api) -> None:

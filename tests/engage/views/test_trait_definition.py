@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from identity.configuration import define_trait
 from identity.models import Trait
 from identity.models.trait import TRAITS_PER_APPLICATION
+from identity.traits import define_trait
 from identity.values import Kind
 from tests import factories
 from tests.engage.views.conftest import SignedIn
@@ -23,8 +23,8 @@ def text(response: object) -> str:
 def test_the_builder_gets_the_new_trait_as_an_option(
     editor: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # session, user, teammates; begin, wait for others, how many there are, look, begin, insert, end, end
-    with django_assert_num_queries(11):
+    # session, user, teammates; begin, wait for others, how many there are, look, begin, insert, end, history, end
+    with django_assert_num_queries(12):
         response = editor.client.post(editor.path(PAGE), TRIAL, headers=HTMX)
     assert text(response) == (
         '<option value="trialEndsAt" data-note="date · no user has it yet"'

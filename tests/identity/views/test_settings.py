@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from identity import tally
-from identity.models import Application, IdentitySecret, Key, Role
+from identity.models import Application, IdentitySecret, Key, Role, TraitState
 from tests import factories
 from tests.identity.calls import Api
 
@@ -284,7 +284,8 @@ def test_editors_say_what_only_a_server_writes(api: Api, client: Client) -> None
     assert "<b>new</b>" not in client.get("/acme/settings/verification/").content.decode()
     client.post(page, {"key": "plan", "remove": "1"})
     assert api.application.traits.get(key="plan").server_only is False
-    for key in ("", "$email", "x" * 101, "\0"):
+    api.application.traits.create(key="going", state=TraitState.DELETED)
+    for key in ("", "$email", "x" * 101, "\0", "going"):
         assert client.post(page, {"key": key}).status_code == 422
 
 
