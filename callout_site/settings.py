@@ -128,6 +128,8 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+# Segments to export are chosen by a field each; their longest slugs fit into the 2.5 MB of a form.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # The apps' own tasks are found by the name of their module.
 PROCRASTINATE_IMPORT_PATHS = ["callout_site.background"]
 

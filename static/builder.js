@@ -25,9 +25,26 @@ function showName(row) {
   }
 }
 
+// What carries the id of its row. Elsewhere the same letters belong to traits and values.
+const CARRYING_ID = ["id", "name", "for", "aria-describedby", "aria-controls", "aria-activedescendant", "hx-post"];
+
+// A copy of a row, with an id of its own.
+function copyOf(row) {
+  const copy = row.cloneNode(true);
+  const [before, after] = [row.id.replace("rule-", ""), freshId()];
+  for (const element of [copy, ...copy.querySelectorAll("*")]) {
+    for (const name of element.matches("[name=rule], [name=do]") ? ["value"] : CARRYING_ID) {
+      const value = element.getAttribute(name) ?? "";
+      const place = value.lastIndexOf(before); // an address may have the same letters before
+      if (place >= 0) element.setAttribute(name, value.slice(0, place) + after + value.slice(place + before.length));
+    }
+  }
+  return copy;
+}
+
 addButton.addEventListener("click", (event) => {
   event.preventDefault();
-  rules.insertAdjacentHTML("beforeend", newRule.innerHTML.replaceAll(newRule.dataset.id, freshId()));
+  rules.append(copyOf(newRule.content.firstElementChild));
   htmx.process(rules.lastElementChild);
   traitField(rules.lastElementChild).focus();
   changed();
@@ -62,14 +79,8 @@ function move(row, direction) {
 }
 
 function duplicate(row) {
-  const copy = row.cloneNode(true);
-  const [before, after] = [row.id, `rule-${freshId()}`].map((id) => id.replace("rule-", ""));
-  for (const element of [copy, ...copy.querySelectorAll("*")]) {
-    for (const { name, value } of [...element.attributes]) {
-      if (value.includes(before)) element.setAttribute(name, value.replaceAll(before, after));
-    }
-    element.classList.remove("htmx-request");
-  }
+  const copy = copyOf(row);
+  for (const element of [copy, ...copy.querySelectorAll(".htmx-request")]) element.classList.remove("htmx-request");
   // A copied select stands where its page had it.
   const selects = [...row.querySelectorAll("select")];
   copy.querySelectorAll("select").forEach((select, place) => { select.value = selects[place].value; });

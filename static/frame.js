@@ -52,11 +52,12 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (detail.successful) toasts.querySelectorAll("[data-trouble]").forEach((toast) => toast.remove());
 });
 
-// Signing in again, in another tab, gives the browser a new token: forms that are open take it over.
+// Signing in again, in another tab, gives the browser a new token: forms that are open take it over. What stands beside the
+// builder sends the builder.
 function renewToken(form) {
   const field = form?.querySelector("[name=csrfmiddlewaretoken]");
   const cookie = document.cookie.split("; ").find((part) => part.startsWith("csrftoken="));
   if (field && cookie) field.value = cookie.split("=")[1];
 }
 document.addEventListener("submit", (event) => renewToken(event.target));
-document.addEventListener("htmx:confirm", ({ detail }) => renewToken(detail.elt.closest("form")));
+document.addEventListener("htmx:confirm", ({ detail }) => renewToken(detail.elt.form ?? detail.elt.closest("form") ?? document.getElementById("builder")));

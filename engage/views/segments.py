@@ -40,6 +40,8 @@ def segments(request: HttpRequest, access: Access) -> HttpResponse:
     on_page = [size.segment for size in shown]
     prefetch_related_objects(on_page, "experiences")
     over_time = daily_sizes(application, on_page, now=timezone.now())
+    total = _total(application, sample)
+    has_examples = counts["segment_count"] == 1 and not search and total and access.teammate.can_edit
     return access.page(
         request,
         "engage/_segment_table.html" if request.htmx else "engage/segments.html",  # type: ignore[attr-defined]
@@ -49,9 +51,9 @@ def segments(request: HttpRequest, access: Access) -> HttpResponse:
         columns=columns(SORTS, sort),
         page=page,
         rows=[(size, over_time[size.segment.pk]) for size in shown],
-        total=_total(application, sample),
+        total=total,
         is_estimated=sample is not None,
-        examples=_counted(application, sample) if counts["segment_count"] == 1 and not search else [],
+        examples=_counted(application, sample) if has_examples else [],
     )
 
 
@@ -131,16 +133,17 @@ def tabs(application: Application) -> dict[str, int]:
     }
 
 
-def examples_for(application: Application) -> list[Example]:
-    """The examples that fit the traits of an application; by their first or declared kinds, which take no counting."""
+def examples_for(application: Application, *, of: Sample | None = None) -> list[Example]:
+    """The examples that fit the traits of an application, by their first or declared kinds, which take no counting, and
+    the texts that users have, all or those of a sample."""
     kinds = {trait.key: trait.kind for trait in Trait.objects.filter(application=application)}
     kinds |= {key: built_in.kind for key, built_in in BUILT_IN_PROPERTIES.items()}
-    return examples(kinds, lambda key: [text for text, _ in common_strings(application, key)])
+    return examples(kinds, lambda key: [text for text, _ in common_strings(application, key, of=of)])
 
 
 def _counted(application: Application, sample: Sample | None) -> list[tuple[Example, int]]:
     """The examples for an application, each with how many users it would have."""
-    found = examples_for(application)
+    found = examples_for(application, of=sample)
     people = sample.people if sample else Person.objects.filter(application=application)
     moment = Moment.at(timezone.now(), application.zone)
     _, counts = count_each(people, [example.rules for example in found], moment)

@@ -314,6 +314,24 @@ def test_a_rule_is_duplicated_with_what_was_typed(acme: Application, editor: Tea
     ]
 
 
+def test_a_trait_may_have_the_letters_of_a_row_id(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
+    factories.person(acme, {"id-ffffffff-1": "x"})  # the id of the row that new rows are copied from
+    Application.objects.filter(pk=acme.pk).update(slug="ffffffff")
+    editor.application.slug = "ffffffff"
+    page = open_builder(open_page, editor)
+    page.get_by_role("button", name="Add rule").click()
+    choose(page, "id-ffffffff-1", "is")
+    page.get_by_label("Value").last.fill("x")
+    big(page, 1)
+    page.get_by_label("Move or duplicate rule").last.click()
+    page.get_by_role("button", name="Duplicate").locator("visible=true").click()
+    assert traits(page) == ["", "id-ffffffff-1", "id-ffffffff-1"]
+    big(page, 1)
+    ids = page.locator("#rules [id], #rules [name=rule]").evaluate_all("all => all.map((one) => one.id || one.value)")
+    assert len(ids) == len(set(ids))
+    assert not [one for one in ids if "ffffffff" in one]
+
+
 def test_removals_are_undone_the_last_first(acme: Application, editor: Teammate, open_page: OpenPage) -> None:
     page = open_builder(open_page, editor, "three-rules/edit/")
     page.get_by_label("Value").nth(1).fill("4")

@@ -75,6 +75,16 @@ def test_hints_work_without_script(editor: Teammate, open_page: OpenPage) -> Non
     expect(page.locator(".toast")).to_contain_text("3 users now")
 
 
+def test_a_hint_is_followed_after_signing_in_again(editor: Teammate, open_page: OpenPage) -> None:
+    page = open_builder(open_page, editor, "not-pro/edit/")
+    page.context.clear_cookies()
+    sign_in(page, editor)
+    page.context.new_page().goto(page.url)  # brings a new token
+    page.locator(".hint button").click()
+    expect(page.locator(".rule")).to_have_count(2)
+    expect(page.locator("#audience .big")).to_have_text("3")
+
+
 def test_a_rule_that_a_hint_removes_leaves_room_for_another(editor: Teammate, open_page: OpenPage) -> None:
     save(editor.application, "Many", *[("plan", "equals", "free")] * 20)
     page = open_builder(open_page, editor, "many/edit/")

@@ -55,6 +55,16 @@ def test_all_or_some_are_downloaded(editor: SignedIn, viewer: SignedIn) -> None:
     ]
 
 
+def test_thousands_are_chosen(editor: SignedIn) -> None:
+    made = segment(editor.application, "A")
+    page = editor.client.get(editor.path("export/")).content.decode()
+    assert 'type="checkbox"' not in page.split('value="all"')[1].split("</form>")[0]  # which needs none of them
+    assert 'type="checkbox"' not in page.split('value="all"')[0]
+    chosen = {"which": "some", "segment": [made.slug, *(f"segment-{number}" for number in range(5000))]}
+    response = editor.client.post(editor.path("export/"), chosen)
+    assert [one["slug"] for one in json.loads(response.content)["segments"]] == ["a"]
+
+
 def test_nothing_chosen_is_said_so(editor: SignedIn) -> None:
     segment(editor.application, "A")
     response = editor.client.post(editor.path("export/"), {"which": "some"})
@@ -115,6 +125,13 @@ def test_a_file_that_does_not_do_says_why(editor: SignedIn, body: bytes, message
     assert response.status_code == 422  # type: ignore[attr-defined]
     assert message in text(response)
     assert Segment.objects.filter(application=editor.application).count() == 1
+
+
+def test_a_file_that_is_not_read_is_told_nothing_of_other_files(editor: SignedIn) -> None:
+    response = upload(editor, b"x" * 3_000_000)
+    assert response.status_code == 413  # type: ignore[attr-defined]
+    assert "That is too large" in text(response)
+    assert "200 MB" not in text(response)
 
 
 def test_a_file_may_not_be_larger_than_can_be_confirmed(editor: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:

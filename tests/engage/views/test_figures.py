@@ -31,8 +31,20 @@ def test_a_large_preview_is_estimated_first(large: SignedIn) -> None:
     assert "Counting exactly" not in exact
 
 
+def test_what_is_typed_is_counted_exactly_without_script(large: SignedIn) -> None:
+    typed = form({"trait": "plan", "operator": "equals", "value": "free"}, do="update", name="Typed")
+    page = text(large.client.post(large.path("create/"), typed))
+    button = page.split(">Count exactly<")[0].rsplit("<", 1)[1]
+    assert button == 'button class="link" form="builder" name="do" value="update" formaction="?exact=1" formnovalidate'
+    exact = text(large.client.post(large.path("create/?exact=1"), typed))
+    assert 'value="Typed"' in exact
+    assert '<p class="big">150</p>' in exact
+    assert "Count exactly" not in exact
+
+
 def test_a_large_segment_is_estimated_first_for_those_who_read(large: SignedIn) -> None:
     page = text(large.client.get(large.path("everyone/")))
+    assert '<a class="link" href="?exact=1">Count exactly</a>' in page
     assert f'hx-get="{large.path("everyone/")}?exact=1" hx-select="#audience > *"' in page
     assert '<p class="big">300</p>' in text(large.client.get(large.path("everyone/"), {"exact": "1"}))
 

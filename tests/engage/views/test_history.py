@@ -38,7 +38,7 @@ def test_each_version_says_what_it_changed_by_whom(editor: SignedIn, pro: Segmen
     assert re.search(rf"Version 4 Current now by {email} Added role is admin", shown[0])
     assert f"by {email} Restore… Renamed from “ Pro users ” to “ &lt;b&gt;Free&lt;/b&gt; ”" in shown[1]
     assert "Changed plan is pro → to plan is free" in shown[2]
-    assert "by API or import Restore… Created “ Pro users ”: plan is pro" in shown[3]
+    assert "Version 1 now Restore… Created “ Pro users ”: plan is pro" in shown[3]
 
 
 def test_a_viewer_sees_no_way_back(viewer: SignedIn) -> None:

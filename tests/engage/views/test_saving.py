@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.http import HttpResponse
+from pytest_django import DjangoAssertNumQueries
 
 from engage.models import Segment, Status
 from engage.rules import parse
+from engage.views import segments as segments_views
 from identity.models import Role
 from tests import factories
 from tests.engage.views.conftest import Fields, SignedIn, form, segment, sign_in
@@ -46,6 +48,13 @@ def test_who_saves_second_is_told_and_overwrites_nothing(editor: SignedIn, edite
     edited.refresh_from_db()
     assert (edited.name, edited.version) == ("Theirs", 2)
     assert editor.client.post(editor.path("pro-users/edit/"), sent | {"do": "save"}).status_code == 409
+
+
+def test_who_saved_first_need_not_be_known(editor: SignedIn) -> None:
+    made = segment(editor.application)
+    made.change(name="Theirs", rules=made.parsed_rules)
+    page = text(editor.client.post(editor.path("pro-users/edit/"), form(LARGE, name="Mine", version="1", do="save")))
+    assert "<p>This segment was saved <time" in page
 
 
 @pytest.mark.parametrize(
@@ -142,7 +151,23 @@ def test_an_application_without_segments_offers_examples_with_counts(editor: Sig
     assert "Start from an example" not in text(editor.client.get(editor.path()))
 
 
-def test_viewers_and_those_without_users_are_offered_no_example(editor: SignedIn, viewer: SignedIn) -> None:
+def test_the_examples_of_a_large_application_are_made_from_a_sample(
+    large: SignedIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    Segment.objects.filter(application=large.application, is_everyone=False).delete()
+    # session, user, teammates; the counts of both tabs; whether it is large; paging, segments, sizes; where they are
+    # used, sizes over time; total; traits, texts, counts
+    with django_assert_num_queries(15) as counted:
+        assert "?example=free-plan" in text(large.client.get(large.path()))
+    texts = [query["sql"] for query in counted.captured_queries if "GROUP BY" in query["sql"]]
+    assert texts
+    assert all('"identity_person"."id" <' in sql for sql in texts)
+
+
+def test_viewers_and_those_without_users_are_offered_no_example(
+    editor: SignedIn, viewer: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(segments_views, "examples_for")  # none are made
     factories.person(viewer.application, {"plan": "free"})
     for who in (editor, viewer):
         assert "Say who should see what" in text(who.client.get(who.path()))

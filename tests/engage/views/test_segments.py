@@ -108,6 +108,7 @@ def test_the_list_says_who_and_how_many(editor: SignedIn) -> None:
     assert "<b>1</b>" in page
     assert "50.0 %" in page
     assert "every identified user" in page
+    assert 'class="one-line by"' not in page  # nobody knows who made it
 
 
 def test_the_list_takes_as_many_queries_for_many_segments(
