@@ -70,7 +70,7 @@ def test_the_overview_says_who_and_where_and_when(editor: SignedIn) -> None:
     assert '<span class="pill good">Live</span>' in page
     assert '<span class="pill">Paused</span>' in page
     assert re.search(r"Changed <time [^>]*>now</time>\.", page)  # nobody knows by whom
-    made.change(name="Pro users", rules=made.parsed_rules, changed_by=editor.teammate.user)
+    made.change(name="Pros", rules=made.parsed_rules, changed_by=editor.teammate.user)
     assert f"</time> by {editor.teammate.user}." in text(editor.client.get(editor.path("pro-users/")))
     assert "A line shows here from the second day on." in page
 
