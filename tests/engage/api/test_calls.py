@@ -309,7 +309,7 @@ QUERIES = {
     ("PUT", "/segments/pro-users"): 11,  # the segment and its lock, update, version; in two savepoints
     ("GET", "/segments/pro-users/members"): 4,  # the application, the segment, how far to walk, the users
     ("POST", "/segments/pro-users/explain"): 3,
-    ("GET", "/traits"): 4,  # the application, all users, the kinds of values in one pass, the traits
+    ("GET", "/traits"): 3,  # the application, the traits, all users and the kinds of their values in one pass
     ("PATCH", "/traits/plan"): 6,  # savepoint, lock and update; the kinds of values in one pass
     ("GET", "/users/42"): 4,  # the application, the user, the segments twice: which changed, and those
 }
