@@ -315,10 +315,7 @@ QUERIES = {
     ("GET", "/segments/pro-users/members"): 4,  # the application, the segment, how far to walk, the users
     ("POST", "/segments/pro-users/explain"): 3,
     ("GET", "/traits"): 3,  # the application, the traits, all users and the kinds of their values in one pass
-    (
-        "PATCH",
-        "/traits/plan",
-    ): 11,  # savepoints, locks, the trait, its event and update; the kinds of values in one pass
+    ("PATCH", "/traits/plan"): 11,  # savepoints, locks, trait, event, update; the kinds of values in one pass
     ("GET", "/users/42"): 4,  # the application, the user, the segments twice: which changed, and those
 }
 
