@@ -21,7 +21,7 @@ from identity.tasks import start_import
 from tests import factories
 from tests.callout_site.checkout import wait_until
 
-MANY = 60_000
+MANY = 120_000
 
 Start = Callable[[], "subprocess.Popen[str]"]
 
