@@ -1,5 +1,6 @@
 """The page of one trait."""
 
+import itertools
 import json
 import re
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from engage.census import record_census
 from identity.models import Application, Trait
+from identity.models.person import person_id
 from tests import factories
 from tests.engage.views.conftest import Fields, SignedIn, segment
 from tests.engage.views.test_segments import text
@@ -146,7 +148,9 @@ def test_of_a_large_application_values_are_estimated(large: SignedIn) -> None:
     page = text(large.client.get(address, headers=HTMX))
     assert '300 <span class="small soft">100 %</span>' in page
     assert "values are estimated from a sample" in page
-    factories.person(large.application, {"plan": "rare"})
+    keys = ((name, person_id(large.application.pk, name)) for name in map("r{}".format, itertools.count()))
+    beyond_the_sample = next(name for name, key in keys if key.int > 2**127)
+    factories.person(large.application, {"plan": "rare"}, id=beyond_the_sample)
     page = text(large.client.get(address, {"q": "rare"}, headers=SEARCHING))
     assert "<b>1</b>" in page
     assert "about" not in page
