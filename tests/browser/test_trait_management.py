@@ -48,6 +48,7 @@ def test_a_kind_is_declared_once_no_rule_is_in_the_way(
     segment(acme, "Unknown", "contains", "n/")
     page = open_as(open_page, editor, "traits/")
     page.get_by_role("link", name="seats").click()
+    page.get_by_role("link", name="Manage").click()
     page.get_by_role("radio", name="number").check()
     page.get_by_role("button", name="See what changes").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Rules are in the way")
@@ -69,6 +70,7 @@ def test_a_trait_is_deleted_without_script_and_ignored(
 ) -> None:
     page = open_as(open_page, editor, "traits/", java_script_enabled=False)
     page.get_by_role("link", name="seats").click()
+    page.get_by_role("link", name="Manage").click()
     page.get_by_role("link", name="Delete trait").click()
     expect(page.get_by_role("main")).to_contain_text("4 users have it")
     page.get_by_role("radio", name="Ignore it").check()

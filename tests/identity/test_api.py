@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django import conf
 from django.db import connection
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
@@ -343,7 +344,9 @@ def test_without_a_valid_key_in_the_address_nothing_happens(api: Api, query: str
 
 
 def test_an_address_that_django_will_not_read_is_refused_as_json(api: Api) -> None:
-    answer = api.call("/v1/identify?" + "&" * 1_001, {"id": "u1"}, Authorization="")
+    answer = api.call(
+        "/v1/identify?" + "&" * (conf.settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1), {"id": "u1"}, Authorization=""
+    )
     assert_refused(answer, 400, "invalid_request")
 
 
