@@ -44,11 +44,6 @@ class Affected:
         return differences(self.segment.parsed_rules, self.rules or ())
 
 
-def asking(application: Application, key: str) -> QuerySet[Segment]:
-    """The segments with a rule about a trait."""
-    return Segment.objects.filter(application=application, rules__contains=[{"trait": key}])
-
-
 def affected_by(segments: QuerySet[Segment], key: str, kind: Kind) -> list[Affected]:
     """Those of some segments whose rules look for another kind of values of a trait than `kind`."""
     found = [Affected(segment, fitted(segment.parsed_rules, key, kind)) for segment in segments]
@@ -66,14 +61,14 @@ def change_trait(
     if kind and (before is None or before.declared_kind != kind):
         _fit_segments(application, key, kind, by)
     is_going = change.get("state") in (TraitState.IGNORED, TraitState.DELETED)
-    if is_going and (segments := list(asking(application, key).select_for_update())):
+    if is_going and (segments := list(Segment.objects.asking_for(application, key).select_for_update())):
         raise InUse(segments, "It is used by")
     return traits.change_trait(application, key=key, by=by, **change)
 
 
 def _fit_segments(application: Application, key: str, kind: Kind, by: User | None) -> None:
     # Nobody changes or deletes one of them meanwhile.
-    affected = affected_by(asking(application, key).select_for_update(), key, kind)
+    affected = affected_by(Segment.objects.asking_for(application, key).select_for_update(), key, kind)
     if in_the_way := [each.segment for each in affected if each.rules is None]:
         raise InUse(in_the_way, f"Rules that look for another kind than {kind} are in")
     for each in affected:

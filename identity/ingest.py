@@ -263,8 +263,9 @@ def _register_new_names(
 def _insert_names(application_id: uuid.UUID, new: Mapping[str, Value], now: datetime, public: bool) -> KnownTraits:
     """Add names in the order in which they came while there is room."""
     with transaction.atomic(), connection.cursor() as cursor:
-        # Of two calls that add names at once the second waits, and then counts those of the first.
-        cursor.execute("SELECT FROM identity_application WHERE id = %s FOR NO KEY UPDATE", [application_id])
+        # Of two calls that add names at once the second waits, and then counts those of the first. It is no lock of a
+        # row, which would be written to the disk by each call that finds no room.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"traits:{application_id}"])
         cursor.execute(
             """
             INSERT INTO identity_trait (

@@ -47,7 +47,7 @@ class Row:
 @require_safe
 @for_teammates
 def trait(request: HttpRequest, access: Access, trait_id: int) -> HttpResponse:
-    found = _find(access, trait_id)
+    found = find_trait(access, trait_id)
     return access.page(request, "engage/trait.html", trait=found, **_use(access, found))
 
 
@@ -55,7 +55,7 @@ def trait(request: HttpRequest, access: Access, trait_id: int) -> HttpResponse:
 @for_teammates
 def received(request: HttpRequest, access: Access, trait_id: int) -> HttpResponse:
     """The same with all that is counted. Asked by the page, only that; and while one searches, only the values."""
-    found, search = _find(access, trait_id), searched(request)
+    found, search = find_trait(access, trait_id), searched(request)
     census = Census(access.application)
     counted = census.counted(found.key)
     if counted is None:  # deleted just now
@@ -84,8 +84,8 @@ def received(request: HttpRequest, access: Access, trait_id: int) -> HttpRespons
     )
 
 
-def _find(access: Access, trait_id: int) -> Trait:
-    """Raises Http404."""
+def find_trait(access: Access, trait_id: int) -> Trait:
+    """A trait of the application that is looked at. Raises Http404."""
     return get_object_or_404(Trait, application=access.application, pk=trait_id)
 
 

@@ -3,10 +3,12 @@
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from engage.trait_changes import InUse, affected_by, asking, change_trait
+from engage.models import Segment
+from engage.trait_changes import InUse, affected_by, change_trait
+from engage.views.trait import find_trait
 from identity.forms import TraitDeletionForm, TraitDetailsForm
 from identity.models import Trait, TraitEvent, TraitRewrite, TraitState
 from identity.rewriting import count_conversion, count_users
@@ -16,11 +18,6 @@ from identity.values import UNSTORABLE, Kind
 from identity.views.access import Access, for_teammates
 
 EVENTS_SHOWN = 50
-
-
-def find_trait(access: Access, trait_id: int) -> Trait:
-    """A trait of the application that is looked at. Raises Http404."""
-    return get_object_or_404(access.application.traits, pk=trait_id)
 
 
 def _changeable(access: Access, trait_id: int) -> Trait:
@@ -112,7 +109,8 @@ def kind(request: HttpRequest, access: Access, trait_id: int) -> HttpResponse:
         else:
             messages.success(request, f"Declared the kind {text}." if text else "The kind is that of most users again.")
             return redirect("trait_manage", access.application.slug, trait.pk)
-    affected = affected_by(asking(access.application, trait.key), trait.key, declared) if declared else []
+    asking = Segment.objects.asking_for(access.application, trait.key)
+    affected = affected_by(asking, trait.key, declared) if declared else []
     return access.page(
         request,
         "engage/trait/kind.html",
@@ -167,6 +165,6 @@ def delete(request: HttpRequest, access: Access, trait_id: int) -> HttpResponse:
         trait=trait,
         form=form,
         users=count_users(trait),
-        segments=list(asking(access.application, trait.key)),
+        segments=list(Segment.objects.asking_for(access.application, trait.key)),
         problem=problem,
     )
