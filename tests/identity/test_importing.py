@@ -129,7 +129,9 @@ def test_no_connection_is_left_open(acme: Application) -> None:
 
 
 def connected(cursor: CursorWrapper) -> set[int]:
-    cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    cursor.execute(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+    )
     return {pid for (pid,) in cursor.fetchall()}
 
 
