@@ -110,6 +110,8 @@ def test_the_pages_are_for_everyone(acme: Application, editor: Teammate, open_pa
         page.get_by_role("radio", name="number").check()
         page.get_by_role("button", name="See what changes").click()
         page.get_by_role("button", name="Declare number").click()
+        # Colours are those that stay only when the notice has come in.
+        page.locator(".toast").evaluate("(toast) => Promise.all(toast.getAnimations().map((one) => one.finished))")
         check(page)
 
 
